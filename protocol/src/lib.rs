@@ -1,1 +1,16 @@
-//! Placeholder while the ground is laid.
+//! What controller, agent and API agree on: ids, frame lists, state machines, messages, the codec, the REST shapes
+//! and (behind the feature `link`) the QUIC link. Knows nobody else; its types never see an async runtime.
+
+pub mod digest;
+pub mod frames;
+pub mod ids;
+pub mod message;
+pub mod rate;
+pub mod rest;
+pub mod state;
+pub mod wire;
+
+pub use digest::Digest;
+pub use frames::{FrameList, Run, Span};
+pub use ids::{AttemptId, JobId, NodeId, TenantId};
+pub use rate::Ratio;

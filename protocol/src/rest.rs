@@ -1,0 +1,290 @@
+//! The shapes of the farm's HTTP routes, as JSON. Shared by the controller that answers and the client that asks.
+//! Unknown fields in what people send are refused, so that a typing error is never silently ignored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::TrackKind;
+use crate::state::{Health, JobState, Link, Policy};
+use crate::{AttemptId, Digest, JobId, NodeId, Ratio};
+
+/// `POST /v1/farm/jobs`: a render job. The blobs it names were uploaded before by `PUT /v1/farm/blobs/{digest}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// What people call it; 1 … 120 characters. Default: composition and project file name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The project file.
+    pub project: UploadedFile,
+    /// The composition to render, by name.
+    pub composition: String,
+    /// Display frames such as `1-100`, `1-100:2` or `5,9`. Default: the composition's work area.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<String>,
+    /// 0 … 100, higher first. Default 50.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// Sound beside the picture, at most one of each kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<TrackSpec>,
+}
+
+/// A file that was uploaded before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadedFile {
+    /// Its name in the store.
+    pub digest: Digest,
+    /// What it was called on the submitter's machine; a name, not a path.
+    pub file_name: String,
+}
+
+/// One sound track.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrackSpec {
+    /// What it is.
+    pub kind: TrackKind,
+    /// The sound file.
+    pub file: UploadedFile,
+    /// 0 … 200 percent. Default 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<u16>,
+}
+
+/// A render job as people see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    /// Its id.
+    pub id: JobId,
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub state: JobState,
+    /// Why it waits, failed or was cancelled, in words.
+    pub reason: Option<String>,
+    /// What the film lacks or was changed, in words.
+    pub notes: Vec<String>,
+    /// The project's file name.
+    pub project: String,
+    /// The composition.
+    pub composition: String,
+    /// Display frames, as a list.
+    pub frames: String,
+    /// Width, in pixels.
+    pub width: u32,
+    /// Height, in pixels.
+    pub height: u32,
+    /// Frames a second, exact.
+    pub rate: Ratio,
+    /// Width of a pixel over its height.
+    pub pixel_aspect: Ratio,
+    /// 0 … 100.
+    pub priority: i32,
+    /// Frames in all.
+    pub frames_total: u32,
+    /// Frames published.
+    pub frames_done: u32,
+    /// Frames that failed for good.
+    pub frames_failed: u32,
+    /// Seconds until the film, estimated; none while there is nothing to go by.
+    pub eta_seconds: Option<u64>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// RFC 3339, UTC.
+    pub started_at: Option<String>,
+    /// RFC 3339, UTC.
+    pub finished_at: Option<String>,
+    /// What is leased right now.
+    pub leases: Vec<LeaseView>,
+    /// The film, once it is there.
+    pub film: Option<FilmView>,
+}
+
+/// A lease as people see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeaseView {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its number within the job, from 1.
+    pub number: u32,
+    /// `frames` or `assemble`.
+    pub kind: String,
+    /// The render job.
+    pub job: JobId,
+    /// Its name.
+    pub job_name: String,
+    /// The node.
+    pub node: NodeId,
+    /// Its name.
+    pub node_name: String,
+    /// First display frame; none for work without frames.
+    pub first_frame: Option<i64>,
+    /// Last display frame.
+    pub last_frame: Option<i64>,
+    /// How many of them are published.
+    pub frames_done: u32,
+    /// How many it has.
+    pub frames_total: u32,
+    /// A second copy of what a silent node holds.
+    pub speculative: bool,
+}
+
+/// A finished film.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FilmView {
+    /// Its name in the store.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: u64,
+    /// Width in the file, padding included.
+    pub width: u32,
+    /// Height in the file, padding included.
+    pub height: u32,
+    /// Columns and rows added because H.264 in 4:2:0 needs even sides.
+    pub padded: (u8, u8),
+    /// Frames in it.
+    pub frames: u32,
+    /// Length.
+    pub duration_ms: u64,
+    /// Whether it has sound.
+    pub sound: bool,
+}
+
+/// A node as people see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its id.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// The machine's own name.
+    pub hostname: String,
+    /// Operating system and version.
+    pub os: String,
+    /// What the operator wants.
+    pub policy: Policy,
+    /// What the system thinks.
+    pub health: Health,
+    /// How long ago it was heard.
+    pub link: Link,
+    /// Milliseconds since it was heard; none when this controller never heard it.
+    pub seen_ms_ago: Option<u64>,
+    /// Version of its agent.
+    pub agent_version: Option<String>,
+    /// Versions of its renderers.
+    pub renderers: Vec<String>,
+    /// Whether it can make films.
+    pub can_assemble: bool,
+    /// Logical processors.
+    pub cores: Option<u32>,
+    /// Memory, in MiB.
+    pub memory_mib: Option<u64>,
+    /// Attempts it takes at once.
+    pub slots: u32,
+    /// What it does right now.
+    pub leases: Vec<LeaseView>,
+    /// Processor use of its newest sample, 0 … 100.
+    pub cpu_percent: Option<f32>,
+    /// Free space of its newest sample, in MiB.
+    pub disk_free_mib: Option<u64>,
+    /// Bytes in its template cache.
+    pub cache_bytes: u64,
+    /// Entries in its template cache.
+    pub cache_entries: u32,
+}
+
+/// One page of a list; `items` in the order that the route says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Where it goes on.
+    pub page: PageInfo,
+}
+
+/// Where a list goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PageInfo {
+    /// Give it back as `cursor`; none at the end.
+    pub next_cursor: Option<String>,
+    /// Whether there is more.
+    pub has_more: bool,
+}
+
+/// `POST /v1/farm/nodes/tokens`: a join token to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSpec {
+    /// How long it works, in seconds: 60 … 604,800. Default 3,600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_seconds: Option<u64>,
+}
+
+/// A join token; shown once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// The token.
+    pub token: String,
+    /// RFC 3339, UTC.
+    pub expires_at: String,
+}
+
+/// An event of `GET /v1/farm/events`, each once by `seq`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    /// Grows; gaps are possible.
+    pub seq: i64,
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// What it is about: `job`, `attempt`, `node`, `frame`.
+    pub subject: String,
+    /// The job, where there is one.
+    pub job: Option<JobId>,
+    /// The node, where there is one.
+    pub node: Option<NodeId>,
+    /// The node's name.
+    pub node_name: Option<String>,
+    /// The attempt, where there is one.
+    pub attempt: Option<AttemptId>,
+    /// State before.
+    pub from: Option<String>,
+    /// State after.
+    pub to: String,
+    /// Who did it: `operator`, `planner`, `agent`, `clock`, `farm`.
+    pub who: String,
+    /// Why, in words.
+    pub why: Option<String>,
+}
+
+/// An error as `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URI that names the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind, in words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// This case, in words, with the way out.
+    pub detail: String,
+    /// The kind, for programs: `validation_failed`.
+    pub code: String,
+    /// The request, to be quoted to support.
+    pub request_id: Option<String>,
+    /// Field by field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldError {
+    /// RFC 6901 pointer into what was sent: `/tracks/0/volume`.
+    pub pointer: String,
+    /// For programs: `not_found`, `out_of_range`, `unknown_field`.
+    pub code: String,
+    /// In words: the value and the way out.
+    pub detail: String,
+}
