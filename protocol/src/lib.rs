@@ -4,6 +4,8 @@
 pub mod digest;
 pub mod frames;
 pub mod ids;
+#[cfg(feature = "link")]
+pub mod link;
 pub mod message;
 pub mod rate;
 pub mod rest;
