@@ -1,0 +1,88 @@
+//! Fixed-place fields of a leaf chunk, read with a length check each, and the strings in them.
+
+use crate::rational::Rational;
+
+/// Longest string that is kept, in bytes. Names in real projects stay far below.
+pub(crate) const MAX_STRING_BYTES: usize = 1 << 20;
+
+pub(crate) fn u8_at(data: &[u8], at: usize) -> Option<u8> {
+    data.get(at).copied()
+}
+
+pub(crate) fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+    data.get(at..)?
+        .first_chunk::<2>()
+        .map(|bytes| u16::from_be_bytes(*bytes))
+}
+
+pub(crate) fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+    data.get(at..)?
+        .first_chunk::<4>()
+        .map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+pub(crate) fn f32_at(data: &[u8], at: usize) -> Option<f32> {
+    u32_at(data, at).map(f32::from_bits)
+}
+
+pub(crate) fn f64_at(data: &[u8], at: usize) -> Option<f64> {
+    data.get(at..)?
+        .first_chunk::<8>()
+        .map(|bytes| f64::from_be_bytes(*bytes))
+}
+
+/// An unsigned fraction: dividend and divisor in two words. `None` if the divisor is 0.
+pub(crate) fn fraction_at(data: &[u8], dividend: usize, divisor: usize) -> Option<Rational> {
+    Rational::checked(
+        i64::from(u32_at(data, dividend)?),
+        i64::from(u32_at(data, divisor)?),
+    )
+}
+
+/// A fraction whose dividend carries a sign.
+pub(crate) fn signed_fraction_at(data: &[u8], dividend: usize, divisor: usize) -> Option<Rational> {
+    Rational::checked(
+        i64::from(u32_at(data, dividend)?.cast_signed()),
+        i64::from(u32_at(data, divisor)?),
+    )
+}
+
+/// A four-character code without the zero bytes that stand for none.
+pub(crate) fn four_char_at(data: &[u8], at: usize) -> Option<String> {
+    let code = data.get(at..)?.first_chunk::<4>()?;
+    Some(
+        code.iter()
+            .filter(|byte| **byte != 0)
+            .map(|byte| char::from(*byte))
+            .collect(),
+    )
+}
+
+/// UTF-8 of a `Utf8` chunk, capped.
+pub(crate) fn utf8(data: &[u8]) -> String {
+    String::from_utf8_lossy(&data[..data.len().min(MAX_STRING_BYTES)]).into_owned()
+}
+
+/// A NUL-terminated Windows-1252 string in a field of at most `width` bytes.
+pub(crate) fn cp1252_at(data: &[u8], at: usize, width: usize) -> Option<String> {
+    let field = data.get(at..)?;
+    let field = &field[..field.len().min(width)];
+    let end = field
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(field.len());
+    Some(field[..end].iter().map(|byte| cp1252(*byte)).collect())
+}
+
+/// The characters 0x80 to 0x9F of Windows-1252; the five unassigned ones are the C1 controls.
+const CP1252_HIGH: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+fn cp1252(byte: u8) -> char {
+    match byte {
+        0x80..=0x9f => CP1252_HIGH[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
+}

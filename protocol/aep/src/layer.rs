@@ -1,0 +1,102 @@
+//! Layers: the fixed-place fields of `ldta`, the name, and what the property groups below say of text and effects.
+
+use crate::bytes::{cp1252_at, u8_at, u32_at, utf8};
+use crate::chunk::Chunk;
+use crate::model::{Layer, LayerKind};
+use crate::warn::Warnings;
+use crate::{effects, text};
+
+/// A layer before the items it refers to are all known.
+pub(crate) struct RawLayer {
+    layer: Layer,
+    /// The short name stored with the layer: may be cut or stale.
+    stored_name: String,
+    /// Whether the kind is that of the source.
+    shows_source: bool,
+}
+
+/// The layers of a composition, top first.
+pub(crate) fn read_all(item: Chunk<'_>, comp_name: &str, warnings: &mut Warnings) -> Vec<RawLayer> {
+    let mut layers = Vec::new();
+    for list in item.children().filter(|chunk| chunk.kind == Some(*b"Layr")) {
+        let index = u32::try_from(layers.len() + 1).unwrap_or(u32::MAX);
+        match read(list, index, warnings) {
+            Some(layer) => layers.push(layer),
+            None => warnings.damaged(format!(
+                "a layer of composition {comp_name:?} has no data (`ldta`): left out"
+            )),
+        }
+    }
+    layers
+}
+
+fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer> {
+    let ldta = list.leaf(b"ldta")?;
+    let flags = [u8_at(ldta, 37)?, u8_at(ldta, 38)?, u8_at(ldta, 39)?];
+    let source_id = Some(u32_at(ldta, 40)?).filter(|id| *id != 0);
+    let (kind, shows_source) = match u8_at(ldta, 131)? {
+        0 if flags[1] & 0x80 != 0 => (LayerKind::Null, false),
+        0 if flags[1] & 0x02 != 0 => (LayerKind::Adjustment, false),
+        0 => (LayerKind::Unknown, true),
+        1 => (LayerKind::Light, false),
+        2 => (LayerKind::Camera, false),
+        3 => (LayerKind::Text, false),
+        4 => (LayerKind::Shape, false),
+        5 => (LayerKind::Model, false),
+        _ => (LayerKind::Unknown, false),
+    };
+    let mut layer = Layer {
+        index,
+        id: u32_at(ldta, 0)?,
+        name: list.leaf(b"Utf8").map(utf8).unwrap_or_default(),
+        kind,
+        enabled: flags[2] & 0x01 != 0,
+        guide: flags[0] & 0x02 != 0,
+        audio_enabled: flags[2] & 0x02 != 0,
+        source_id,
+        text: Vec::new(),
+        fonts: Vec::new(),
+        sizes: Vec::new(),
+        text_computed: false,
+        effects: effects::match_names(list),
+    };
+    if kind == LayerKind::Text {
+        text::read(list, &mut layer, warnings);
+    }
+    Some(RawLayer {
+        layer,
+        stored_name: cp1252_at(ldta, 64, 32).unwrap_or_default(),
+        shows_source,
+    })
+}
+
+impl RawLayer {
+    /// Gives the layer its kind and name from the item it shows. `room` is what all layers together may still borrow.
+    pub(crate) fn resolve<'a>(
+        mut self,
+        source: impl Fn(u32) -> Option<(LayerKind, &'a str)>,
+        room: &mut usize,
+        comp_name: &str,
+        warnings: &mut Warnings,
+    ) -> Layer {
+        let found = self.layer.source_id.and_then(source);
+        if let Some((kind, name)) = found {
+            if self.shows_source {
+                self.layer.kind = kind;
+            }
+            if self.layer.name.is_empty() && name.len() <= *room {
+                *room -= name.len();
+                name.clone_into(&mut self.layer.name);
+            }
+        } else if self.shows_source {
+            warnings.add(format!(
+                "layer {} of composition {comp_name:?} shows an item that is not in the project",
+                self.layer.index
+            ));
+        }
+        if self.layer.name.is_empty() {
+            self.layer.name = self.stored_name;
+        }
+        self.layer
+    }
+}

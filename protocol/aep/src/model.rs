@@ -1,0 +1,255 @@
+//! What a project is to the rest of the farm: plain data, in project order, nothing derived from the machine it is read on.
+
+use serde::Serialize;
+
+use crate::rational::Rational;
+use crate::version::{AeOs, AeVersion};
+
+/// How the project was wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Container {
+    /// `.aep` or `.aet`.
+    #[serde(rename = "RIFX")]
+    Rifx,
+    /// `.aepx`.
+    #[serde(rename = "XML")]
+    Xml,
+    /// `.mogrt`: a zip that holds a zip that holds the project.
+    #[serde(rename = "zip(mogrt)>zip(aegraphic)>RIFX")]
+    Mogrt,
+    /// A zip that holds the project directly: an `.aegraphic`, or a collected folder.
+    #[serde(rename = "zip>RIFX")]
+    Zip,
+}
+
+/// A whole project.
+#[derive(Debug, Clone, Serialize)]
+pub struct Project {
+    /// How it was wrapped.
+    pub container: Container,
+    /// The After Effects that saved it. Older ones can't open it.
+    pub ae_version: AeVersion,
+    /// The system it was saved on, if the file says one we know.
+    pub ae_os: Option<AeOs>,
+    /// Folders of the Project panel.
+    pub folders: Vec<Folder>,
+    /// Compositions.
+    pub comps: Vec<Composition>,
+    /// Everything a layer can show that is not a composition: files, solids, placeholders.
+    pub footage: Vec<Footage>,
+    /// How frames are counted: 0 from 0, 1 from 1, 2 by timecode conversion (from 0).
+    pub frames_count_type: u32,
+    /// Colour depth: 8, 16 or 32 bits a channel.
+    pub bits_per_channel: u32,
+    /// The render queue as it was saved.
+    pub render_queue: Vec<QueueItem>,
+    /// What is odd or broken in the file, in words. Empty for a sound one.
+    pub warnings: Vec<String>,
+    /// Bytes are missing or broken: what is here may not be all there was.
+    pub damaged: bool,
+}
+
+/// A folder of the Project panel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Folder {
+    /// Item id, unique in the project.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Id of the folder it stands in; 0 is the root.
+    pub parent: u32,
+}
+
+/// A composition: size, rate, length and layers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Composition {
+    /// Item id, unique in the project.
+    pub id: u32,
+    /// Its name; not always unique.
+    pub name: String,
+    /// Id of the folder it stands in; 0 is the root.
+    pub folder_id: u32,
+    /// Pixels across.
+    pub width: u16,
+    /// Pixels down.
+    pub height: u16,
+    /// Frames a second. Exact, NTSC rates too.
+    pub rate: Rational,
+    /// Width of a pixel over its height.
+    pub pixel_aspect: Rational,
+    /// Length in frames: duration × rate, to the nearest.
+    pub frames: u32,
+    /// Length in seconds as stored.
+    pub duration: Rational,
+    /// Start and end of the work area in seconds from the composition's start.
+    pub work_area: (Rational, Rational),
+    /// The time its timeline starts at, in seconds.
+    pub display_start: Rational,
+    /// Background as red, green, blue.
+    pub background: [u8; 3],
+    /// Layers, top first.
+    pub layers: Vec<Layer>,
+}
+
+/// What a layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerKind {
+    /// Editable text.
+    Text,
+    /// Vector shapes.
+    Shape,
+    /// A file or a placeholder.
+    Footage,
+    /// One colour.
+    Solid,
+    /// Another composition.
+    Precomp,
+    /// A null object: shows nothing.
+    Null,
+    /// Applies its effects to what lies below.
+    Adjustment,
+    /// A light.
+    Light,
+    /// A camera.
+    Camera,
+    /// A 3D model.
+    Model,
+    /// Its source is not in the project, or its type is newer than this reader.
+    Unknown,
+}
+
+/// One layer of a composition.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Layer {
+    /// Place in the stack from the top, from 1.
+    pub index: u32,
+    /// Layer id, unique in the project.
+    pub id: u32,
+    /// The name the timeline shows.
+    pub name: String,
+    /// What it is.
+    pub kind: LayerKind,
+    /// The eye is on.
+    pub enabled: bool,
+    /// A guide layer: seen while editing, not rendered.
+    pub guide: bool,
+    /// The speaker is on.
+    pub audio_enabled: bool,
+    /// Id of the composition or footage it shows.
+    pub source_id: Option<u32>,
+    /// Its texts: one, or one a keyframe. Lines are separated by a carriage return, as After Effects keeps them.
+    pub text: Vec<String>,
+    /// PostScript names of the fonts its texts really use.
+    pub fonts: Vec<String>,
+    /// Sizes its texts use, in pixels.
+    pub sizes: Vec<f64>,
+    /// An expression on the text may change it while rendering.
+    pub text_computed: bool,
+    /// Match names of its effects, in order.
+    pub effects: Vec<String>,
+}
+
+/// What a footage item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FootageKind {
+    /// One colour, made by After Effects.
+    Solid,
+    /// A stand-in for footage to come.
+    Placeholder,
+    /// A file or an image sequence.
+    File,
+}
+
+/// A footage item of the Project panel.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Footage {
+    /// Item id, unique in the project.
+    pub id: u32,
+    /// Its name; that of its file unless it was renamed.
+    pub name: String,
+    /// Id of the folder it stands in; 0 is the root.
+    pub folder_id: u32,
+    /// What it is.
+    pub kind: FootageKind,
+    /// Pixels across; 0 for sound.
+    pub width: u16,
+    /// Pixels down; 0 for sound.
+    pub height: u16,
+    /// The format's four-character code: `png!`, `8BPS`, `MP3A`; empty for placeholders.
+    pub fourcc: String,
+    /// Colour of a solid as red, green, blue.
+    pub color: Option<[u8; 3]>,
+    /// Where the file is, for files whose place could be read.
+    pub file: Option<FileRef>,
+    /// Samples of sound a second; 0 is silent.
+    pub audio_rate_hz: f64,
+}
+
+/// Where the machine that saved the project had a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileRef {
+    /// The path as stored: of the machine that saved it, or relative to the project's folder.
+    pub path: String,
+    /// A Windows path (`C:\…`, `\\server\…`); otherwise POSIX.
+    pub windows: bool,
+    /// The path is a folder: an image sequence.
+    pub is_folder: bool,
+    /// Steps up from the project file to the folder it has in common with the file; 0 if there is none.
+    pub steps_up: u32,
+    /// How many trailing parts of the path lie below that folder.
+    pub steps_down: u32,
+    /// The file could not be found when the project was last saved. Stale by nature.
+    pub missing_at_save: bool,
+}
+
+/// Where an item of the render queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueStatus {
+    /// No output is set.
+    NeedsOutput,
+    /// The check box is off.
+    Unqueued,
+    /// Will render.
+    Queued,
+    /// Was rendering when the project was saved.
+    Rendering,
+    /// A person stopped it.
+    UserStopped,
+    /// An error stopped it.
+    ErrorStopped,
+    /// Has rendered.
+    Done,
+    /// A value this reader does not know.
+    Unknown,
+}
+
+/// One item of the render queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueItem {
+    /// The composition it renders.
+    pub comp_id: u32,
+    /// Where it stands.
+    pub status: QueueStatus,
+    /// Name of its render settings.
+    pub template: String,
+    /// Start and length in seconds; `None` is the composition's or the work area's.
+    pub time_span: Option<(Rational, Rational)>,
+    /// Its output modules.
+    pub outputs: Vec<OutputModule>,
+}
+
+/// One output module of a render-queue item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutputModule {
+    /// Four-character code of the format.
+    pub format: String,
+    /// Where it writes to, as the machine that saved it knew it.
+    pub target: Option<FileRef>,
+    /// Name of the output module template.
+    pub template: Option<String>,
+    /// Template of the file name.
+    pub file_template: Option<String>,
+}

@@ -1,0 +1,106 @@
+//! The render queue as it was saved: items of two sizes by version, and their output modules.
+//! The farm does not render from it; it is shown to people and helps to tell which composition is meant.
+
+use crate::bytes::{cp1252_at, four_char_at, fraction_at, u16_at, u32_at, utf8};
+use crate::chunk::Chunk;
+use crate::footage;
+use crate::model::{OutputModule, QueueItem, QueueStatus};
+use crate::warn::Warnings;
+
+/// Where the fields that we read end: an item smaller than this is of no version we know.
+const MIN_ITEM_BYTES: usize = 154;
+
+/// The items of the queue; empty if there is none.
+pub(crate) fn read(root: Chunk<'_>, warnings: &mut Warnings) -> Vec<QueueItem> {
+    let Some(queue) = root.list(b"LRdr") else {
+        return Vec::new();
+    };
+    let Some(list) = queue.list(b"list") else {
+        return Vec::new();
+    };
+    let head = list.leaf(b"lhd3").unwrap_or(&[]);
+    let count = usize::from(u16_at(head, 10).unwrap_or(0));
+    // 514 bytes up to After Effects 14, 2246 from 15 on; the part that we read is the same
+    let item_bytes = usize::from(u16_at(head, 18).unwrap_or(0));
+    if count == 0 {
+        return Vec::new();
+    }
+    let data = list.leaf(b"ldat").unwrap_or(&[]);
+    if item_bytes < MIN_ITEM_BYTES || data.len() / item_bytes < count {
+        warnings.add(format!(
+            "the render queue says {count} items of {item_bytes} bytes and holds {} bytes: not all are read",
+            data.len()
+        ));
+    }
+    if item_bytes < MIN_ITEM_BYTES {
+        return Vec::new();
+    }
+    let mut outputs = queue.list(b"LItm").into_iter().flat_map(outputs_of_items);
+    data.chunks_exact(item_bytes)
+        .take(count)
+        .filter_map(|item| read_item(item, outputs.next().unwrap_or_default()))
+        .collect()
+}
+
+fn read_item(item: &[u8], outputs: Vec<OutputModule>) -> Option<QueueItem> {
+    Some(QueueItem {
+        comp_id: u32_at(item, 8)?,
+        status: match u32_at(item, 12)? {
+            0 => QueueStatus::NeedsOutput,
+            1 => QueueStatus::Unqueued,
+            2 => QueueStatus::Queued,
+            3 => QueueStatus::Rendering,
+            4 => QueueStatus::UserStopped,
+            5 => QueueStatus::ErrorStopped,
+            6 => QueueStatus::Done,
+            _ => QueueStatus::Unknown,
+        },
+        template: cp1252_at(item, 90, 64)?,
+        // a divisor of 0 is "not set"
+        time_span: fraction_at(item, 20, 24).zip(fraction_at(item, 28, 32)),
+        outputs,
+    })
+}
+
+/// The output modules of each item, in the order of the items.
+fn outputs_of_items(items: Chunk<'_>) -> impl Iterator<Item = Vec<OutputModule>> {
+    items
+        .children()
+        .filter(|chunk| chunk.kind == Some(*b"LOm "))
+        .map(|modules| read_outputs(modules))
+}
+
+fn read_outputs(modules: Chunk<'_>) -> Vec<OutputModule> {
+    let mut outputs: Vec<OutputModule> = Vec::new();
+    // names stand after the target; a name before it belongs to the colour settings
+    let mut after_target = false;
+    for chunk in modules.children() {
+        if chunk.id == *b"Roou" {
+            after_target = false;
+            outputs.push(OutputModule {
+                format: four_char_at(chunk.data, 26).unwrap_or_default(),
+                target: None,
+                template: None,
+                file_template: None,
+            });
+            continue;
+        }
+        let Some(output) = outputs.last_mut() else {
+            continue;
+        };
+        if chunk.kind == Some(*b"Als2") {
+            output.target = chunk
+                .leaf(b"alas")
+                .and_then(|alias| footage::parse_alias(alias, false));
+            after_target = true;
+        } else if chunk.id == *b"Utf8" && after_target {
+            let name = utf8(chunk.data);
+            if output.template.is_none() {
+                output.template = Some(name);
+            } else if output.file_template.is_none() {
+                output.file_template = Some(name);
+            }
+        }
+    }
+    outputs
+}

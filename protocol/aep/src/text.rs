@@ -1,0 +1,82 @@
+//! The texts of a text layer, with the fonts and sizes they really use, from the COS document below its source text.
+//! The document's own font list is longer than what is used, so it is never reported as needed.
+
+use crate::chunk::Chunk;
+use crate::cos::{self, Cos};
+use crate::effects::group_after;
+use crate::model::Layer;
+use crate::warn::Warnings;
+
+/// Fills in texts, fonts and sizes of a text layer.
+pub(crate) fn read(list: Chunk<'_>, layer: &mut Layer, warnings: &mut Warnings) {
+    let source = source_text(list);
+    let Some(document) = source.and_then(|source| source.find_list(b"btdk")) else {
+        warnings.damaged(format!(
+            "text layer {} has no text document (`btdk`)",
+            layer.id
+        ));
+        return;
+    };
+    let expression = source.and_then(|source| source.list(b"tdbs")?.leaf(b"Utf8"));
+    layer.text_computed = expression.is_some_and(|expression| !expression.trim_ascii().is_empty());
+    let (root, sound) = cos::parse(document.data);
+    if !sound {
+        warnings.damaged(format!(
+            "the text of layer {} is broken: what could be read of it is kept",
+            layer.id
+        ));
+    }
+    let fonts: Vec<&str> = root
+        .array(&["0", "1", "0"])
+        .iter()
+        .map(|font| font.text(&["0", "0", "0"]).unwrap_or(""))
+        .collect();
+    for document in root.array(&["1", "1"]) {
+        let text = document.text(&["0", "0"]).unwrap_or("");
+        layer
+            .text
+            .push(text.strip_suffix('\r').unwrap_or(text).to_owned());
+        for run in document.array(&["0", "6", "0"]) {
+            if let Some(style) = run.at(&["0", "0", "6"]) {
+                read_style(style, &fonts, layer);
+            }
+        }
+    }
+}
+
+/// The property that holds the text.
+fn source_text(layer: Chunk<'_>) -> Option<Chunk<'_>> {
+    let named = layer
+        .list(b"tdgp")
+        .and_then(|properties| group_after(properties, "ADBE Text Properties"))
+        .and_then(|text| group_after(text, "ADBE Text Document"));
+    named.or_else(|| layer.find_list(b"btds"))
+}
+
+fn read_style(style: &Cos<'_>, fonts: &[&str], layer: &mut Layer) {
+    // a style without a font is in the document's default
+    let font = style
+        .number(&["0"])
+        .and_then(whole)
+        .and_then(|index| fonts.get(index));
+    if let Some(font) = font
+        && !font.is_empty()
+        && !layer.fonts.iter().any(|known| known == font)
+    {
+        layer.fonts.push((*font).to_owned());
+    }
+    if let Some(size) = style.number(&["1"])
+        && !layer.sizes.contains(&size)
+    {
+        layer.sizes.push(size);
+    }
+}
+
+fn whole(number: f64) -> Option<usize> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be a small whole number"
+    )]
+    (number.fract() == 0.0 && (0.0..65_536.0).contains(&number)).then_some(number as usize)
+}
