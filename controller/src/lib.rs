@@ -1,1 +1,2 @@
 //! Placeholder while the ground is laid.
+pub mod database;

@@ -1,0 +1,43 @@
+//! Asks the database for the monthly partitions of its time series, so that the months ahead exist before their rows do.
+//!
+//! Which tables those are and how a partition is made without stopping anybody stands in `migrations/00_setup.sql`; the
+//! maintainer's role may call that function and nothing else.
+
+use std::collections::BTreeSet;
+
+use sqlx::{PgConnection, PgPool};
+
+use super::error::DatabaseError;
+
+/// Every partition there is. Children are not readable by the maintainer, but the catalogue is.
+const PARTITIONS: &str = "
+    SELECT format('%I.%I', n.nspname, c.relname)
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relispartition AND c.relkind = 'r'";
+
+/// Makes this month and `ahead` further ones for every partitioned table. Returns the names of what was created: nothing
+/// when all of them exist.
+///
+/// # Errors
+/// When the function is refused or fails, for example because `pool` is not the maintainer's or `ahead` is not 0 to 60.
+pub async fn ensure(pool: &PgPool, ahead: i32) -> Result<Vec<String>, DatabaseError> {
+    let sql = || DatabaseError::sql("make the monthly partitions");
+    let mut tx = pool.begin().await.map_err(sql())?;
+    let before = partitions(&mut tx).await.map_err(sql())?;
+    sqlx::query("SELECT app.ensure_all_months($1)")
+        .bind(ahead)
+        .execute(&mut *tx)
+        .await
+        .map_err(sql())?;
+    let after = partitions(&mut tx).await.map_err(sql())?;
+    tx.commit().await.map_err(sql())?;
+    Ok(after.difference(&before).cloned().collect())
+}
+
+async fn partitions(session: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
+    Ok(sqlx::query_scalar(PARTITIONS)
+        .fetch_all(session)
+        .await?
+        .into_iter()
+        .collect())
+}

@@ -1,0 +1,4 @@
+//! The database room against a real server.
+
+mod migrations;
+mod roles;

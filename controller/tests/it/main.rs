@@ -1,0 +1,4 @@
+//! The controller's integration tests, one binary for all of them.
+
+mod cluster;
+mod database;
