@@ -1,0 +1,9 @@
+//! Tests of what every route shares, over a small table of their own.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod auth;
+mod body;
+mod farm;
+mod stream;
+mod wrapping;
