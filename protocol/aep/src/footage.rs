@@ -128,6 +128,13 @@ pub(crate) fn parse_alias(alias: &[u8], missing_at_save: bool) -> Option<FileRef
     })
 }
 
+/// Whether a path is one of Windows by its look: a drive or a server.
+pub(crate) fn path_is_windows(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let drive = bytes.first().is_some_and(u8::is_ascii_alphabetic) && bytes.get(1) == Some(&b':');
+    drive || path.starts_with("\\\\")
+}
+
 impl FileRef {
     /// The parts of the path, with the separators of the system it is from.
     fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
@@ -146,12 +153,8 @@ impl FileRef {
     /// Whether the path holds from a root, a drive or a server; if not it is relative to the project's folder.
     #[must_use]
     pub fn is_absolute(&self) -> bool {
-        let bytes = self.path.as_bytes();
-        bytes.starts_with(b"/")
-            || bytes.starts_with(b"\\")
-            || self.windows
-                && bytes.first().is_some_and(u8::is_ascii_alphabetic)
-                && bytes.get(1) == Some(&b':')
+        self.path.starts_with('/')
+            || self.windows && (self.path.starts_with('\\') || path_is_windows(&self.path))
     }
 
     /// Where the file may be beside a project that was moved together with its footage: steps up from the project's

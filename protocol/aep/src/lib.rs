@@ -23,6 +23,7 @@ mod text;
 mod truth;
 mod version;
 mod warn;
+pub mod write;
 mod xml;
 
 pub use error::{CompError, ReadError};

@@ -67,9 +67,8 @@ pub(crate) fn unpack(word: u32) -> (AeVersion, Option<AeOs>) {
     (version, os)
 }
 
-#[cfg(test)]
 /// The inverse of [`unpack`] for the writer; parts too large for their bits are cut to them.
-fn pack(version: AeVersion, os: AeOs) -> u32 {
+pub(crate) fn pack(version: AeVersion, os: AeOs) -> u32 {
     let os_bits: u32 = match os {
         AeOs::Windows => 12,
         AeOs::Mac => 13,

@@ -1,4 +1,4 @@
-//! The reader against real projects and against damage.
+//! The reader against real projects, against written ones, and against damage.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,5 +6,10 @@
     reason = "tests: a panic is a failure, a skip is said"
 )]
 
+mod answers;
+mod containers;
+mod damage;
 mod samples;
+mod specs;
 mod truth;
+mod written;

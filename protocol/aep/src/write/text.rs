@@ -1,0 +1,44 @@
+//! The COS document of a text layer: one font, one style, one text.
+
+use super::TEXT_SIZE;
+use super::chunks::{list, match_name};
+
+/// The property groups that hold a layer's text.
+pub(super) fn properties(text: &str, font: &str) -> Vec<u8> {
+    let document = list(*b"btds", &list(*b"btdk", &document(text, font)));
+    let group = [
+        match_name("ADBE Text Document"),
+        document,
+        match_name("ADBE Group End"),
+    ];
+    [
+        match_name("ADBE Text Properties"),
+        list(*b"tdgp", &group.concat()),
+    ]
+    .concat()
+}
+
+fn document(text: &str, font: &str) -> Vec<u8> {
+    // After Effects ends every text with a carriage return
+    let text = format!("{text}\r");
+    let units = text.encode_utf16().count();
+    let mut out = b" /98 << /0 9 >> /0 << /1 << /0 [ << /0 << /99 /CoolTypeFont /0 << /0 ".to_vec();
+    string(&mut out, font);
+    out.extend(b" /2 1 >> >> >> ] >> >> /1 << /1 [ << /0 << /0 ");
+    string(&mut out, &text);
+    out.extend(b" /6 << /0 [ << /0 << /0 << /6 << /0 0 /1 ");
+    out.extend(format!("{TEXT_SIZE:.1} >> >> >> /1 {units} >> ] >> >> >> ] >>").bytes());
+    out
+}
+
+/// A string in UTF-16 with its mark; bytes that would end it are escaped.
+fn string(out: &mut Vec<u8>, text: &str) {
+    out.extend(b"(\xfe\xff");
+    for byte in text.encode_utf16().flat_map(u16::to_be_bytes) {
+        if matches!(byte, b'(' | b')' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b')');
+}
