@@ -306,6 +306,44 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- For a table that is a tree (tenant_id, id, parent_id, path, depth): BEFORE INSERT OR UPDATE OF parent_id, argument the
+-- greatest depth. Sets path (the ids from the root, '/a/b/') and depth, refuses cycles. Moves of one tenant's tree happen one after
+-- the other, else two of them together could close a ring.
+CREATE OR REPLACE FUNCTION app.tree_place() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    above record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(TG_RELID::text || NEW.tenant_id::text, 1));
+    NEW.depth := 0;
+    NEW.path := '/' || NEW.id || '/';
+    IF NEW.parent_id IS NOT NULL THEN
+        EXECUTE format('SELECT path, depth FROM %s WHERE tenant_id = $1 AND id = $2', TG_RELID::regclass)
+            INTO above USING NEW.tenant_id, NEW.parent_id;
+        IF above.path IS NULL THEN
+            RAISE EXCEPTION 'parent % does not exist', NEW.parent_id USING ERRCODE = 'foreign_key_violation', COLUMN = 'parent_id';
+        END IF;
+        IF position('/' || NEW.id || '/' IN above.path) > 0 THEN
+            RAISE EXCEPTION '% cannot be placed under itself', NEW.id USING ERRCODE = 'check_violation', COLUMN = 'parent_id';
+        END IF;
+        NEW.depth := above.depth + 1;
+        NEW.path := above.path || NEW.id || '/';
+    END IF;
+    IF NEW.depth > TG_ARGV[0]::int THEN
+        RAISE EXCEPTION 'depth % is more than the % allowed', NEW.depth, TG_ARGV[0] USING ERRCODE = 'check_violation', COLUMN = 'parent_id';
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- AFTER UPDATE OF parent_id on the same table: places the children anew, which in turn places theirs.
+CREATE OR REPLACE FUNCTION app.tree_follow() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('UPDATE %s SET parent_id = parent_id WHERE tenant_id = $1 AND parent_id = $2', TG_RELID::regclass)
+        USING NEW.tenant_id, NEW.id;
+    RETURN NULL;
+END $$;
+
 -- ------------------------------------------------------------------------------------------------- monthly partitions
 -- The tables that get a partition each month, and how long a month is kept after its end.
 CREATE TABLE IF NOT EXISTS app.partitioned_tables (
@@ -506,11 +544,33 @@ BEGIN
     CALL app.add_touch(t);
 END $$;
 
+-- r2 for a child table: what the default tenant shares of the parent, it shares of the child.
+CREATE OR REPLACE PROCEDURE app.rls_r2_of(t regclass, service text, parent regclass, parent_column text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child text := (SELECT quote_ident(relname) FROM pg_class WHERE oid = t);
+BEGIN
+    CALL app.rls_r2(t, service, format('EXISTS (SELECT FROM %1$s AS parent WHERE parent.tenant_id = %2$s.tenant_id AND parent.id = %2$s.%3$I)',
+        parent, child, parent_column));
+END $$;
+
 -- r3: r1, and only the row's own user or a tenant's Admin.
 CREATE OR REPLACE PROCEDURE app.rls_r3(t regclass, service text, user_column text DEFAULT 'user_id')
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     own text := format('tenant_id = (SELECT app.tenant()) AND (%I = (SELECT app.actor()) OR (SELECT app.has_role(''admin'')))', user_column);
+BEGIN
+    CALL app.set_policies(t, service, own, own, false);
+    CALL app.add_touch(t);
+END $$;
+
+-- r3 for a child table without a user of its own: who may see the parent may see the child.
+CREATE OR REPLACE PROCEDURE app.rls_r3_of(t regclass, service text, parent regclass, parent_column text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    child text := (SELECT quote_ident(relname) FROM pg_class WHERE oid = t);
+    own   text := format('tenant_id = (SELECT app.tenant()) AND EXISTS (SELECT FROM %1$s AS parent WHERE parent.tenant_id = %2$s.tenant_id AND parent.id = %2$s.%3$I)',
+        parent, child, parent_column);
 BEGIN
     CALL app.set_policies(t, service, own, own, false);
     CALL app.add_touch(t);
@@ -604,12 +664,13 @@ GRANT EXECUTE ON FUNCTION app.uuid7(), app.default_tenant(), app.tenant(), app.a
     fr_identity, fr_content, fr_studio, fr_render, fr_filemgr, fr_notification,
     fr_identity_worker, fr_content_worker, fr_studio_worker, fr_render_worker, fr_filemgr_worker, fr_notification_worker;
 GRANT EXECUTE ON FUNCTION
-    app.touch(), app.no_mutation(), app.check_transition(), app.service_role(text), app.ensure_month(regclass, date), app.months_of(regclass) TO
+    app.touch(), app.no_mutation(), app.check_transition(), app.tree_place(), app.tree_follow(), app.service_role(text), app.ensure_month(regclass, date), app.months_of(regclass) TO
     fr_owner_identity, fr_owner_content, fr_owner_studio, fr_owner_render, fr_owner_file_mgr, fr_owner_notification;
 GRANT EXECUTE ON PROCEDURE
     app.partition_monthly(regclass, interval, date), app.add_touch(regclass),
     app.set_policies(regclass, text, text, text, boolean), app.rls_r0(regclass, text), app.rls_r1(regclass, text, text),
-    app.rls_r2(regclass, text, text), app.rls_r3(regclass, text, text), app.rls_r4(regclass, text),
+    app.rls_r2(regclass, text, text), app.rls_r2_of(regclass, text, regclass, text), app.rls_r3(regclass, text, text),
+    app.rls_r3_of(regclass, text, regclass, text), app.rls_r4(regclass, text),
     app.outbox_stamp(name, text, text[]) TO
     fr_owner_identity, fr_owner_content, fr_owner_studio, fr_owner_render, fr_owner_file_mgr, fr_owner_notification;
 GRANT EXECUTE ON FUNCTION
