@@ -1,0 +1,117 @@
+//! Answers for: the names of the files of a sequence, from the path that was asked for. Must not: write files.
+
+use crate::ending::Failure;
+use std::path::{Path, PathBuf};
+
+/// Digits where the path has no `[#####]`.
+const DIGITS: usize = 5;
+/// The most digits a frame number is padded to.
+const MOST_DIGITS: usize = 32;
+
+/// The files of one sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequence {
+    folder: PathBuf,
+    before: String,
+    digits: usize,
+    after: String,
+}
+
+impl Sequence {
+    /// Takes an `-output` path apart. The output module decides the extension, so it is always `.tif`.
+    ///
+    /// # Errors
+    ///
+    /// If the path has no file name.
+    pub fn parse(output: &str) -> Result<Self, Failure> {
+        let path = Path::new(output);
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name else {
+            let text = format!("the output path \"{output}\" has no file name.");
+            return Err(Failure::runtime(&text));
+        };
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let bare = name.rsplit_once('.').map_or(name, |(bare, _)| bare);
+        let (before, digits, after) = match pad(bare) {
+            Some((before, digits, after)) => (before.to_owned(), digits, after),
+            None => (format!("{bare}_"), DIGITS, ""),
+        };
+        Ok(Self {
+            folder,
+            before,
+            digits: digits.min(MOST_DIGITS),
+            after: format!("{after}.tif"),
+        })
+    }
+
+    /// The folder the files go to.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What stands before `_[#####]`: the agent's job id.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        self.before.strip_suffix('_').unwrap_or(&self.before)
+    }
+
+    /// The file of a display frame.
+    #[must_use]
+    pub fn file(&self, frame: i64) -> PathBuf {
+        let digits = self.digits;
+        self.folder
+            .join(format!("{}{frame:0digits$}{}", self.before, self.after))
+    }
+
+    /// The path with the place of the number, as After Effects prints it.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        let marks = "#".repeat(self.digits);
+        let name = format!("{}[{marks}]{}", self.before, self.after);
+        self.folder.join(name).display().to_string()
+    }
+}
+
+/// Finds `[###]`: what stands before it, how many marks there are, what stands behind it.
+fn pad(name: &str) -> Option<(&str, usize, &str)> {
+    let (before, rest) = name.rsplit_once('[')?;
+    let (marks, after) = rest.split_once(']')?;
+    let only_marks = !marks.is_empty() && marks.chars().all(|mark| mark == '#');
+    only_marks.then_some((before, marks.len(), after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_files() {
+        for (output, frame, file, stem) in [
+            (
+                "/out/job-7_[#####].tif",
+                12,
+                "/out/job-7_00012.tif",
+                "job-7",
+            ),
+            ("/out/job[##].psd", -1, "/out/job-1.tif", "job"),
+            (
+                "/out/a[b]_[####].tif",
+                123_456,
+                "/out/a[b]_123456.tif",
+                "a[b]",
+            ),
+            ("/out/result", 3, "/out/result_00003.tif", "result"),
+            ("/out/v1.2_[###]_x.tif", 3, "/out/v1.2_003_x.tif", "v1.2"),
+        ] {
+            let sequence = Sequence::parse(output).unwrap();
+            assert_eq!(sequence.file(frame), Path::new(file));
+            assert_eq!(sequence.stem(), stem);
+        }
+        assert_eq!(
+            Sequence::parse("/o/a_[###].tif").unwrap().pattern(),
+            "/o/a_[###].tif"
+        );
+        assert!(Sequence::parse("/").is_err());
+    }
+}

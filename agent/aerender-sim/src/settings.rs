@@ -1,0 +1,302 @@
+//! Answers for: what the variable `AERENDER_SIM` says, as the path of a JSON file or as JSON itself. Must not: act on it.
+//!
+//! Without the variable the stand-in renders as fast as it can, unkindly, and without faults. Unknown keys are refused: a fault
+//! that is misspelt must not look like a test that passed.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The variable that holds the settings.
+pub const SETTINGS_VARIABLE: &str = "AERENDER_SIM";
+/// The variable that holds the ledger's path.
+pub const LEDGER_VARIABLE: &str = "AERENDER_SIM_LEDGER";
+/// The greatest file of settings that is read, in bytes.
+const GREATEST_FILE: u64 = 1 << 20;
+
+/// How the stand-in behaves.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Milliseconds a frame takes; 0 doesn't wait at all.
+    pub frame_ms: u64,
+    /// Milliseconds for single display frames, in place of `frame_ms`.
+    pub frame_ms_by_frame: BTreeMap<i64, u64>,
+    /// Milliseconds from the start of After Effects to its first message.
+    pub startup_ms: u64,
+    /// Decides in which order the pieces of frames are written.
+    pub seed: u64,
+    /// Frames under work at the same time; 1 keeps the order. `-mfr OFF` makes it 1.
+    pub mfr_window: usize,
+    /// Files come empty first and then in three pieces, out of order, and the launcher's own lines last.
+    pub unkind: bool,
+    /// Frames are shown as bare numbers in the output, not as timecode.
+    pub bare_frames: bool,
+    /// The folder of After Effects' preferences: where the crash-repair mark and the counts of faults stand.
+    pub home: Option<PathBuf>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            frame_ms: 0,
+            frame_ms_by_frame: BTreeMap::new(),
+            startup_ms: 0,
+            seed: 0,
+            mfr_window: 4,
+            unkind: true,
+            bare_frames: false,
+            home: None,
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What.
+    pub kind: Kind,
+    /// When; the first frame if it is not said.
+    #[serde(default)]
+    pub at: At,
+    /// How often, over all processes that share a `home`; always if it is not said.
+    pub times: Option<u32>,
+    /// Only for jobs with this stem.
+    pub job: Option<String>,
+    /// How long a slow start takes.
+    #[serde(default = "slow_start_ms")]
+    pub ms: u64,
+}
+
+fn slow_start_ms() -> u64 {
+    40_000
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// After Effects dies like after an access violation.
+    Crash,
+    /// It says and does nothing more, until it is killed.
+    Hang,
+    /// Like `hang`, with a processor at work.
+    Spin,
+    /// It ends as if all had gone well, with code 0, and has not rendered the rest.
+    Exit0,
+    /// It ends with an error and code 1.
+    Exit1,
+    /// The frame's file is never finished; everything goes on as if it were.
+    Torn,
+    /// The frame's file stays empty; everything goes on as if it were whole.
+    Empty,
+    /// The frame's file is never made; everything goes on as if it were.
+    Missing,
+    /// The frame is black.
+    Black,
+    /// The frame has half of its width and height.
+    WrongSize,
+    /// Nothing happens for `ms` before the first message.
+    SlowStart,
+    /// It ignores polite signals and a launcher that is gone, and doesn't end when it is done.
+    RefuseToDie,
+    /// It leaves a process behind.
+    Child,
+}
+
+impl Kind {
+    /// Whether this fault is about the file of one frame.
+    #[must_use]
+    pub fn spoils_a_frame(self) -> bool {
+        match self {
+            Self::Torn | Self::Empty | Self::Missing | Self::Black | Self::WrongSize => true,
+            Self::Crash
+            | Self::Hang
+            | Self::Spin
+            | Self::Exit0
+            | Self::Exit1
+            | Self::SlowStart
+            | Self::RefuseToDie
+            | Self::Child => false,
+        }
+    }
+}
+
+/// When something goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(untagged)]
+pub enum At {
+    /// While this display frame is half written.
+    Frame(i64),
+    /// After so many frames of this run (for a fault of a frame: at the frame that comes after so many).
+    After {
+        /// Frames that were finished before.
+        after: u32,
+    },
+    /// At a named place.
+    #[serde(with = "place")]
+    Place(Place),
+    /// Not said: at the start.
+    #[default]
+    #[serde(skip)]
+    Unsaid,
+}
+
+/// A place in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Before After Effects' first message.
+    Launch,
+    /// Before the first frame (for a fault of a frame: at the first frame).
+    Start,
+    /// After the last frame, before it is said that the composition is finished (for a fault of a frame: at the last frame).
+    End,
+}
+
+/// Named places are plain strings inside an untagged enum.
+mod place {
+    use super::Place;
+    use serde::{Deserialize, Deserializer};
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
+        Place::deserialize(from)
+    }
+}
+
+/// Why the settings can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file can't be read.
+    #[error("read the settings file {path}, named by {SETTINGS_VARIABLE}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not the JSON that is wanted.
+    #[error("understand the settings of {SETTINGS_VARIABLE}")]
+    Json(#[source] serde_json::Error),
+    /// The values don't go together.
+    #[error("use the settings of {SETTINGS_VARIABLE}: {0}")]
+    Senseless(&'static str),
+}
+
+impl Settings {
+    /// The settings of this process's environment.
+    ///
+    /// # Errors
+    ///
+    /// See [`SettingsError`].
+    pub fn from_environment() -> Result<Self, SettingsError> {
+        match std::env::var_os(SETTINGS_VARIABLE) {
+            None => Ok(Self::default()),
+            Some(value) => match value.to_str() {
+                Some(text) if text.trim_start().starts_with('{') => Self::parse(text),
+                Some("") => Ok(Self::default()),
+                _ => Self::parse(&read(PathBuf::from(value))?),
+            },
+        }
+    }
+
+    /// The settings of a JSON text.
+    ///
+    /// # Errors
+    ///
+    /// See [`SettingsError`].
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let settings: Self = serde_json::from_str(text).map_err(SettingsError::Json)?;
+        if settings.mfr_window == 0 || settings.mfr_window > 64 {
+            return Err(SettingsError::Senseless("mfr_window must be 1 to 64"));
+        }
+        let counted = settings.faults.iter().any(|fault| fault.times.is_some());
+        if counted && settings.home.is_none() {
+            let reason = "a fault with times needs a home, the folder where it is counted";
+            return Err(SettingsError::Senseless(reason));
+        }
+        let launch = At::Place(Place::Launch);
+        if settings
+            .faults
+            .iter()
+            .any(|fault| fault.kind.spoils_a_frame() && fault.at == launch)
+        {
+            return Err(SettingsError::Senseless(
+                "no frame is rendered at \"launch\"",
+            ));
+        }
+        Ok(settings)
+    }
+
+    /// How long this frame takes.
+    #[must_use]
+    pub fn frame_time(&self, frame: i64) -> Duration {
+        let ms = self
+            .frame_ms_by_frame
+            .get(&frame)
+            .copied()
+            .unwrap_or(self.frame_ms);
+        Duration::from_millis(ms)
+    }
+}
+
+fn read(path: PathBuf) -> Result<String, SettingsError> {
+    use std::io::Read;
+    let text = std::fs::File::open(&path).and_then(|file| {
+        let mut text = String::new();
+        file.take(GREATEST_FILE)
+            .read_to_string(&mut text)
+            .map(|_| text)
+    });
+    text.map_err(|source| SettingsError::Read { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_say_when_is_understood() {
+        let settings = Settings::parse(
+            r#"{"frame_ms": 5, "frame_ms_by_frame": {"-3": 9}, "faults": [
+                {"kind": "crash", "at": 12}, {"kind": "hang", "at": "end"},
+                {"kind": "torn", "at": {"after": 3}, "job": "j"}, {"kind": "slow_start", "ms": 7}]}"#,
+        )
+        .unwrap();
+        let at: Vec<At> = settings.faults.iter().map(|fault| fault.at).collect();
+        assert_eq!(
+            at,
+            [
+                At::Frame(12),
+                At::Place(Place::End),
+                At::After { after: 3 },
+                At::Unsaid
+            ]
+        );
+        assert_eq!(settings.frame_time(-3), Duration::from_millis(9));
+        assert_eq!(settings.frame_time(0), Duration::from_millis(5));
+        assert_eq!(settings.faults[3].ms, 7);
+    }
+
+    #[test]
+    fn what_can_not_be_meant_is_refused() {
+        for text in [
+            r#"{"frame_mss": 5}"#,
+            r#"{"faults": [{"kind": "crush"}]}"#,
+            r#"{"faults": [{"kind": "crash", "at": "middle"}]}"#,
+            r#"{"faults": [{"kind": "crash", "when": 3}]}"#,
+            r#"{"faults": [{"kind": "crash", "times": 1}]}"#,
+            r#"{"faults": [{"kind": "torn", "at": "launch"}]}"#,
+            r#"{"mfr_window": 0}"#,
+        ] {
+            assert!(Settings::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(Settings::parse("{}").unwrap(), Settings::default());
+    }
+}

@@ -1,0 +1,13 @@
+//! Integration tests of the stand-in: the real programs, real files, and ffmpeg as the one who makes films.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what can't be done in a test fails it, and a skipped test says so"
+)]
+
+mod command_line;
+mod endings;
+mod faults;
+mod films;
+mod renders;
+mod stage;
