@@ -1,4 +1,6 @@
 //! The database room against a real server.
 
+#[cfg(unix)]
+mod embedded;
 mod migrations;
 mod roles;

@@ -24,7 +24,7 @@ const REMAINS_PATIENCE: Duration = Duration::from_secs(30);
 /// A server that ran this long counts as one that had come up.
 const PROVEN_AFTER: Duration = Duration::from_secs(20);
 /// Failed starts in a row of a server that had been up before, until the thread gives up.
-const FAILURES_MAX: u32 = 8;
+const FAILURES_MAX: u32 = 6;
 
 /// What the server does, as far as the thread knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

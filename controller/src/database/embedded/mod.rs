@@ -31,7 +31,7 @@ pub(super) const DATABASE: &str = "flatrender";
 pub enum Durability {
     /// What was committed outlives a power cut.
     Full,
-    /// Nothing is ever synced: for tests only, no option of any program leads here.
+    /// The death of processes but not of the machine, since nothing is ever synced: for tests only, no option of any program leads here.
     ForTestsOnly,
 }
 
@@ -64,7 +64,6 @@ impl Durability {
                 "max_connections=400",
                 "fsync=off",
                 "full_page_writes=off",
-                "synchronous_commit=off",
                 "autovacuum=off",
             ],
         }

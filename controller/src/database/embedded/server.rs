@@ -15,7 +15,7 @@ use super::{DATABASE, Durability, SUPERUSER, process};
 use crate::database::error::DatabaseError;
 
 /// How long a controller that is just ending may hold the lock.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a server may take from its start to its first answer, crash recovery included.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Pause between two questions whether it answers.

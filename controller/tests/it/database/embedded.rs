@@ -1,0 +1,449 @@
+//! The embedded server through its life: made, stopped, killed, left over, taken back, removed.
+//!
+//! What happens when a controller dies can only be seen from outside, so some tests run this same binary as one.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use flatrender_controller::database::embedded::{Durability, Embedded};
+use flatrender_controller::database::{Database, DatabaseError, Role, Source, reset_embedded};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
+
+use crate::cluster::programs_dir;
+
+/// Set for the process that plays the controller: the base folder of its cluster.
+const PLAY: &str = "FLATRENDER_TEST_PLAYS_CONTROLLER";
+
+/// A folder that PostgreSQL's account can get to.
+struct Base(tempfile::TempDir);
+
+impl Base {
+    fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("flatrender-embedded-")
+            .tempdir_in("/tmp")
+            .expect("a folder");
+        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755))
+            .expect("its mode is set");
+        Self(dir)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("pg")
+    }
+
+    fn source(&self) -> Source {
+        Source::Embedded {
+            base_dir: self.path(),
+        }
+    }
+
+    /// A server that is not synced: most of what is tested here has nothing to do with the disk.
+    async fn start(&self) -> Embedded {
+        let started = Embedded::start(&self.path(), Durability::ForTestsOnly).await;
+        started.expect("the server comes up")
+    }
+
+    /// The way to a server that another process started.
+    fn superuser(&self) -> PgConnectOptions {
+        let options = PgConnectOptions::new_without_pgpass().socket(self.path().join("run"));
+        options.username("flatrender").database("flatrender")
+    }
+
+    /// The server that its files tell of.
+    fn recorded_pid(&self) -> Option<i32> {
+        std::fs::read_to_string(self.path().join("data/postmaster.pid"))
+            .ok()?
+            .lines()
+            .next()?
+            .parse()
+            .ok()
+    }
+}
+
+/// Another process with an embedded server, stopped in order when its standard input is closed.
+struct Controller {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    /// Kept open: a process whose output nobody takes may not end in order.
+    _stdout: BufReader<ChildStdout>,
+    server: i32,
+}
+
+impl Controller {
+    fn start(base: &Base) -> Self {
+        Self::start_with(
+            Command::new(std::env::current_exe().expect("this binary")),
+            base,
+        )
+    }
+
+    fn start_with(mut command: Command, base: &Base) -> Self {
+        command.args([
+            "--exact",
+            "database::embedded::plays_the_controller",
+            "--nocapture",
+        ]);
+        command
+            .env(PLAY, base.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the process starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let lines = stdout.by_ref().lines();
+        let ready = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("ready ")?.parse().ok());
+        let server = ready.expect("the controller's server comes up");
+        let stdin = child.stdin.take();
+        Self {
+            child,
+            stdin,
+            _stdout: stdout,
+            server,
+        }
+    }
+
+    fn stop(mut self) {
+        drop(self.stdin.take());
+        assert!(self.child.wait().expect("it ends").success());
+    }
+
+    fn kill(mut self) -> i32 {
+        self.child.kill().expect("it is killed");
+        self.child.wait().expect("it is reaped");
+        self.server
+    }
+}
+
+/// Not a test of its own: see [`Controller`].
+#[tokio::test]
+async fn plays_the_controller() {
+    let Some(base_dir) = std::env::var_os(PLAY) else {
+        return;
+    };
+    let server = Embedded::start(Path::new(&base_dir), Durability::Full)
+        .await
+        .unwrap();
+    println!("\nready {}", server.pid().unwrap());
+    let asked = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    asked.await.unwrap().unwrap();
+    server.stop().await;
+}
+
+fn is_there(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    match stat {
+        Ok(stat) => !stat.contains(") Z "),
+        Err(_) => kill(Pid::from_raw(pid), None).is_ok() && !cfg!(target_os = "linux"),
+    }
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < until, "{what}: not within 30 s");
+        std::thread::yield_now();
+    }
+}
+
+async fn write(base: &Base, statement: &'static str) {
+    let connected = PgConnection::connect_with(&base.superuser()).await;
+    let mut session = connected.expect("the server answers");
+    let written = sqlx::raw_sql(statement).execute(&mut session).await;
+    written.expect("it is written");
+    session.close().await.expect("the session ends");
+}
+
+async fn count(base: &Base) -> i64 {
+    let connected = PgConnection::connect_with(&base.superuser()).await;
+    let mut session = connected.expect("the server answers");
+    let asked = sqlx::query_scalar("SELECT count(*) FROM kept");
+    let count = asked
+        .fetch_one(&mut session)
+        .await
+        .expect("the table is there");
+    session.close().await.expect("the session ends");
+    count
+}
+
+const MAKE: &str = "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)";
+
+#[tokio::test]
+async fn a_cluster_is_made_stopped_and_started_again_with_its_data() {
+    let base = Base::new();
+    let server = base.start().await;
+    write(&base, MAKE).await;
+    let pid = server.pid().unwrap();
+    assert_eq!(base.recorded_pid(), Some(pid));
+    server.stop().await;
+    assert!(!is_there(pid), "the server is gone");
+    assert_eq!(base.recorded_pid(), None);
+    let began = Instant::now();
+    let server = base.start().await;
+    eprintln!(
+        "restart to first answer: {} ms",
+        began.elapsed().as_millis()
+    );
+    assert_eq!(count(&base).await, 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_server_is_durable_private_and_has_no_port() {
+    let base = Base::new();
+    let database = Database::open(&base.source(), &BTreeMap::new())
+        .await
+        .unwrap();
+    assert!(database.is_embedded());
+    let pool = database.pool(Role::Migrator, 1).await.unwrap();
+    for (setting, expected) in [
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("synchronous_commit", "on"),
+        ("data_checksums", "on"),
+        ("listen_addresses", ""),
+        ("server_encoding", "UTF8"),
+        ("TimeZone", "UTC"),
+    ] {
+        let value: String = sqlx::query_scalar("SELECT current_setting($1)")
+            .bind(setting)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+        assert_eq!(value, expected, "{setting}");
+    }
+    pool.close().await;
+    for folder in ["data", "run"] {
+        let mode = std::fs::metadata(base.path().join(folder))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o700, "{folder}");
+    }
+    database.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_controller_takes_its_server_with_it() {
+    let base = Base::new();
+    let server = Controller::start(&base).kill();
+    if cfg!(target_os = "linux") {
+        wait_until("the server ends", || !is_there(server));
+        wait_until("it removes its lock file", || base.recorded_pid().is_none());
+    }
+    base.start().await.stop().await;
+}
+
+#[tokio::test]
+async fn controller_and_server_killed_together_come_back_with_what_was_committed() {
+    let base = Base::new();
+    let server = base.start().await;
+    write(&base, MAKE).await;
+    server.stop().await;
+    for round in 2..5 {
+        let controller = Controller::start(&base);
+        let mut session = PgConnection::connect_with(&base.superuser()).await.unwrap();
+        sqlx::query("INSERT INTO kept VALUES ($1)")
+            .bind(round)
+            .execute(&mut session)
+            .await
+            .unwrap();
+        kill(Pid::from_raw(controller.server), Signal::SIGKILL).unwrap();
+        controller.kill();
+        let began = Instant::now();
+        let server = base.start().await;
+        eprintln!(
+            "both killed to first answer: {} ms",
+            began.elapsed().as_millis()
+        );
+        assert_eq!(count(&base).await, i64::from(round));
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_killed_under_a_living_controller_comes_back_by_itself() {
+    let base = Base::new();
+    let server = base.start().await;
+    write(&base, MAKE).await;
+    let pool = PgPoolOptions::new().max_connections(2);
+    let pool = pool.connect_with(base.superuser()).await.unwrap();
+    for _ in 0..3 {
+        let killed = base.recorded_pid().unwrap();
+        kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+        wait_until("it is dead", || !is_there(killed));
+        let until = Instant::now() + Duration::from_secs(30);
+        let count: i64 = loop {
+            match sqlx::query_scalar("SELECT count(*) FROM kept")
+                .fetch_one(&pool)
+                .await
+            {
+                Ok(count) => break count,
+                Err(error) => assert!(Instant::now() < until, "{error}"),
+            }
+        };
+        assert_eq!(count, 1);
+        assert_ne!(base.recorded_pid(), Some(killed));
+    }
+    let failed = tokio::time::timeout(Duration::from_millis(1), server.failed()).await;
+    assert!(
+        failed.is_err(),
+        "a crash that was recovered from is no failure"
+    );
+    pool.close().await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_come_back_is_reported() {
+    let base = Base::new();
+    let server = base.start().await;
+    std::fs::write(
+        base.path().join("data/postgresql.conf"),
+        "no_such_setting = 1",
+    )
+    .unwrap();
+    kill(Pid::from_raw(server.pid().unwrap()), Signal::SIGKILL).unwrap();
+    let failed = tokio::time::timeout(Duration::from_secs(60), server.failed())
+        .await
+        .unwrap();
+    let text = failed.to_string();
+    assert!(
+        text.contains("no_such_setting") && text.contains("postgres.log"),
+        "{text}"
+    );
+    server.stop().await;
+    let text = Database::open(&base.source(), &BTreeMap::new())
+        .await
+        .expect_err("it is broken")
+        .to_string();
+    assert!(text.contains("no_such_setting"), "{text}");
+}
+
+#[tokio::test]
+async fn a_folder_in_use_is_refused_and_not_reset() {
+    let base = Base::new();
+    let server = base.start().await;
+    let reset = reset_embedded(&base.path())
+        .await
+        .expect_err("it is in use");
+    assert!(matches!(reset, DatabaseError::InUse { .. }), "{reset}");
+    let second = Database::open(&base.source(), &BTreeMap::new())
+        .await
+        .expect_err("it is in use")
+        .to_string();
+    assert!(
+        second.contains(&format!("in use by process {}", std::process::id())),
+        "{second}"
+    );
+    write(&base, MAKE).await;
+    server.stop().await;
+    reset_embedded(&base.path()).await.unwrap();
+    assert!(!base.path().join("data").exists() && !base.path().join("run").exists());
+    let server = base.start().await;
+    write(&base, MAKE).await; // the table is not there any more
+    server.stop().await;
+}
+
+/// What a controller leaves where the system can't end children with their parent.
+fn start_orphan(base: &Base) -> Child {
+    use std::os::unix::fs::MetadataExt;
+    let meta = std::fs::metadata(base.path().join("data")).expect("the cluster is there");
+    let mut command = Command::new(programs_dir().join("postgres"));
+    command
+        .arg("-D")
+        .arg(base.path().join("data"))
+        .arg("-k")
+        .arg(base.path().join("run"));
+    command
+        .args(["-c", "listen_addresses="])
+        .current_dir("/")
+        .stderr(Stdio::null())
+        .stdout(Stdio::null());
+    if nix::unistd::Uid::effective().is_root() {
+        command.uid(meta.uid()).gid(meta.gid());
+    }
+    command.spawn().expect("it starts")
+}
+
+#[tokio::test]
+async fn a_server_of_a_former_controller_is_taken_over() {
+    let base = Base::new();
+    base.start().await.stop().await;
+    let mut orphan = start_orphan(&base);
+    let until = Instant::now() + Duration::from_secs(30);
+    while PgConnection::connect_with(&base.superuser()).await.is_err() {
+        assert!(Instant::now() < until, "the orphan does not come up");
+    }
+    let reaper = std::thread::spawn(move || (orphan.id(), orphan.wait().unwrap()));
+    let server = base.start().await;
+    write(&base, MAKE).await;
+    let (orphan, status) = reaper.join().unwrap();
+    assert!(status.success(), "the orphan was stopped in order");
+    assert_ne!(base.recorded_pid(), i32::try_from(orphan).ok());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_unfinished_cluster_is_made_anew() {
+    let base = Base::new();
+    std::fs::create_dir_all(base.path().join("data.new/base")).unwrap();
+    std::fs::write(base.path().join("data.new/PG_VERSION"), "15").unwrap();
+    base.start().await.stop().await;
+    assert!(!base.path().join("data.new").exists());
+}
+
+#[tokio::test]
+async fn data_of_another_major_version_is_refused_with_both_versions_named() {
+    let base = Base::new();
+    std::fs::create_dir_all(base.path().join("data")).unwrap();
+    std::fs::write(base.path().join("data/PG_VERSION"), "11\n").unwrap();
+    let text = Database::open(&base.source(), &BTreeMap::new())
+        .await
+        .expect_err("nothing reads it")
+        .to_string();
+    assert!(
+        text.contains("made by PostgreSQL 11, but this machine has ")
+            && text.contains("pg_dumpall"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_ordinary_user_runs_it_as_itself_and_root_keeps_to_that_account() {
+    let base = Base::new();
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!(
+            "SKIP: an_ordinary_user_runs_it_as_itself_and_root_keeps_to_that_account: not root"
+        );
+        return;
+    }
+    let nobody = nix::unistd::User::from_name("nobody")
+        .unwrap()
+        .expect("every system has it");
+    nix::unistd::chown(base.0.path(), Some(nobody.uid), Some(nobody.gid)).unwrap();
+    let binary = base.0.path().join("controller");
+    std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
+    let mut command = Command::new(&binary);
+    command
+        .uid(nobody.uid.as_raw())
+        .gid(nobody.gid.as_raw())
+        .current_dir("/");
+    let controller = Controller::start_with(command, &base);
+    let mut session = PgConnection::connect_with(&base.superuser()).await.unwrap();
+    sqlx::raw_sql(MAKE).execute(&mut session).await.unwrap();
+    session.close().await.unwrap();
+    controller.stop();
+    let server = base.start().await;
+    assert_eq!(count(&base).await, 1);
+    server.stop().await;
+}
