@@ -50,6 +50,16 @@ BEGIN;
 -- ---------------------------------------------------------------------------------------------------------- extensions
 CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
+DO $$
+DECLARE
+    elsewhere text;
+BEGIN
+    SELECT format('%s is in schema %s', e.extname, e.extnamespace::regnamespace) INTO elsewhere
+      FROM pg_extension e WHERE e.extname IN ('btree_gist', 'pg_trgm') AND e.extnamespace <> 'public'::regnamespace;
+    IF FOUND THEN
+        RAISE EXCEPTION 'extension %, it must be in public', elsewhere USING HINT = 'ALTER EXTENSION ... SET SCHEMA public, then run this file again';
+    END IF;
+END $$;
 
 -- --------------------------------------------------------------------------------------------------------------- roles
 -- Roles belong to the whole cluster. Two databases may be set up at the same time: the second waits at the first
