@@ -2,8 +2,11 @@
 
 use crate::rational::Rational;
 
-/// Longest string that is kept, in bytes. Names in real projects stay far below.
+/// Longest string that is kept, in bytes.
 pub(crate) const MAX_STRING_BYTES: usize = 1 << 20;
+
+/// Longest name that is kept, in bytes. Names in real projects stay far below.
+const MAX_NAME_BYTES: usize = 4096;
 
 pub(crate) fn u8_at(data: &[u8], at: usize) -> Option<u8> {
     data.get(at).copied()
@@ -58,9 +61,9 @@ pub(crate) fn four_char_at(data: &[u8], at: usize) -> Option<String> {
     )
 }
 
-/// UTF-8 of a `Utf8` chunk, capped.
-pub(crate) fn utf8(data: &[u8]) -> String {
-    String::from_utf8_lossy(&data[..data.len().min(MAX_STRING_BYTES)]).into_owned()
+/// The name in a `Utf8` chunk, capped.
+pub(crate) fn name(data: &[u8]) -> String {
+    String::from_utf8_lossy(&data[..data.len().min(MAX_NAME_BYTES)]).into_owned()
 }
 
 /// A NUL-terminated Windows-1252 string in a field of at most `width` bytes.

@@ -11,6 +11,9 @@ use crate::model::Container;
 use crate::warn::Warnings;
 use crate::xml;
 
+/// Most files in an archive. A template has its project and its footage.
+const MAX_ARCHIVE_FILES: usize = 100_000;
+
 type Zip<'a> = zip::ZipArchive<Cursor<&'a [u8]>>;
 
 /// The project's chunks as RIFX, wherever they came from.
@@ -135,6 +138,17 @@ fn open_archive<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Opened<'
 }
 
 fn read_directory(bytes: &[u8]) -> Result<Zip<'_>, ReadError> {
+    // counted before the archive reader makes an entry of each
+    let files = bytes
+        .windows(4)
+        .filter(|window| *window == b"PK\x01\x02")
+        .count();
+    if files > MAX_ARCHIVE_FILES {
+        return Err(ReadError::TooMany {
+            what: "files in the archive",
+            limit: MAX_ARCHIVE_FILES as u64,
+        });
+    }
     zip::ZipArchive::new(Cursor::new(bytes)).map_err(|source| ReadError::Archive {
         why: "its directory can't be read".to_owned(),
         source,

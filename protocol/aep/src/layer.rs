@@ -1,6 +1,8 @@
 //! Layers: the fixed-place fields of `ldta`, the name, and what the property groups below say of text and effects.
 
-use crate::bytes::{cp1252_at, u8_at, u32_at, utf8};
+use std::collections::HashSet;
+
+use crate::bytes::{cp1252_at, name, u8_at, u32_at};
 use crate::chunk::Chunk;
 use crate::model::{Layer, LayerKind};
 use crate::warn::Warnings;
@@ -13,6 +15,18 @@ pub(crate) struct RawLayer {
     stored_name: String,
     /// Whether the kind is that of the source.
     shows_source: bool,
+    /// The layer that gives this one its matte.
+    matte: Matte,
+}
+
+/// Where a layer's track matte comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Matte {
+    None,
+    /// The layer above: all that existed before After Effects 23.
+    Above,
+    /// Any layer of the composition.
+    Layer(u32),
 }
 
 /// The layers of a composition, top first.
@@ -27,7 +41,34 @@ pub(crate) fn read_all(item: Chunk<'_>, comp_name: &str, warnings: &mut Warnings
             )),
         }
     }
+    mark_mattes(&mut layers);
     layers
+}
+
+/// A layer that gives another its matte is rendered with its eye off.
+fn mark_mattes(layers: &mut [RawLayer]) {
+    let users = layers.iter().filter(|user| user.layer.enabled);
+    let named: HashSet<u32> = users
+        .filter_map(|user| match user.matte {
+            Matte::Layer(id) => Some(id),
+            Matte::None | Matte::Above => None,
+        })
+        .collect();
+    for at in 0..layers.len() {
+        let above = layers
+            .get(at + 1)
+            .is_some_and(|user| user.layer.enabled && user.matte == Matte::Above);
+        layers[at].layer.is_matte = above || named.contains(&layers[at].layer.id);
+    }
+}
+
+/// The matte's mode is a word before the stretch; newer files name its layer at the very end.
+fn matte(ldta: &[u8]) -> Matte {
+    match (u8_at(ldta, 107), u32_at(ldta, 160)) {
+        (None | Some(0), _) => Matte::None,
+        (Some(_), None | Some(0)) => Matte::Above,
+        (Some(_), Some(id)) => Matte::Layer(id),
+    }
 }
 
 fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer> {
@@ -48,11 +89,12 @@ fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer
     let mut layer = Layer {
         index,
         id: u32_at(ldta, 0)?,
-        name: list.leaf(b"Utf8").map(utf8).unwrap_or_default(),
+        name: list.leaf(b"Utf8").map(name).unwrap_or_default(),
         kind,
         enabled: flags[2] & 0x01 != 0,
         guide: flags[0] & 0x02 != 0,
         audio_enabled: flags[2] & 0x02 != 0,
+        is_matte: false,
         source_id,
         text: Vec::new(),
         fonts: Vec::new(),
@@ -67,6 +109,7 @@ fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer
         layer,
         stored_name: cp1252_at(ldta, 64, 32).unwrap_or_default(),
         shows_source,
+        matte: matte(ldta),
     })
 }
 

@@ -136,6 +136,8 @@ pub struct Layer {
     pub guide: bool,
     /// The speaker is on.
     pub audio_enabled: bool,
+    /// Gives a layer that is on its track matte: rendered even with its eye off.
+    pub is_matte: bool,
     /// Id of the composition or footage it shows.
     pub source_id: Option<u32>,
     /// Its texts: one, or one a keyframe. Lines are separated by a carriage return, as After Effects keeps them.

@@ -1,7 +1,7 @@
 //! The render queue as it was saved: items of two sizes by version, and their output modules.
 //! The farm does not render from it; it is shown to people and helps to tell which composition is meant.
 
-use crate::bytes::{cp1252_at, four_char_at, fraction_at, u16_at, u32_at, utf8};
+use crate::bytes::{cp1252_at, four_char_at, fraction_at, name, u16_at, u32_at};
 use crate::chunk::Chunk;
 use crate::footage;
 use crate::model::{OutputModule, QueueItem, QueueStatus};
@@ -94,11 +94,11 @@ fn read_outputs(modules: Chunk<'_>) -> Vec<OutputModule> {
                 .and_then(|alias| footage::parse_alias(alias, false));
             after_target = true;
         } else if chunk.id == *b"Utf8" && after_target {
-            let name = utf8(chunk.data);
+            let text = name(chunk.data);
             if output.template.is_none() {
-                output.template = Some(name);
+                output.template = Some(text);
             } else if output.file_template.is_none() {
-                output.file_template = Some(name);
+                output.file_template = Some(text);
             }
         }
     }

@@ -1,12 +1,15 @@
 //! What a composition needs: the walk from it through the compositions it shows, and the answers a submission is checked by.
 //! Cycles and sources that do not exist are normal input here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use crate::error::CompError;
 use crate::model::{Composition, FileRef, Footage, FootageKind, Layer, LayerKind, Project};
+
+/// How much of a composition's name is repeated for each of its layers.
+const SHOWN_COMP_CHARS: usize = 80;
 
 /// A file that a composition shows, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,14 +56,25 @@ impl Project {
         self.display_base().saturating_add(start)
     }
 
-    /// The files that rendering `comp` opens: those of enabled layers that are no guides, through all compositions it
-    /// shows, in project order. Whether they are there is for the caller to see.
+    /// The files that rendering `comp` opens, through all compositions it shows, in project order: those of layers that are
+    /// on or give a matte, and sounding ones under a speaker that is on; guide layers don't count. Whether they are there is
+    /// for the caller to see.
     #[must_use]
     pub fn missing_footage(&self, comp: &Composition) -> Vec<FootageUse> {
-        let mut uses: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-        for (owner, layer) in self.reachable(comp, |layer| layer.enabled) {
-            if let Some(id) = layer.source_id {
-                let place = format!("{} / {}", owner.name, layer.name);
+        let sounding = self.sounding();
+        let seen = self.reachable(comp, |layer| layer.enabled || layer.is_matte);
+        let heard = self.reachable(comp, |layer| layer.audio_enabled);
+        let heard = heard
+            .into_iter()
+            .filter(|(_, layer)| layer.source_id.is_some_and(|id| sounding.contains(&id)));
+        let mut uses: HashMap<u32, Vec<String>> = HashMap::new();
+        let mut counted = HashSet::new();
+        for (owner, layer) in seen.into_iter().chain(heard) {
+            if let Some(id) = layer.source_id
+                && counted.insert((owner.id, layer.index))
+            {
+                let within: String = owner.name.chars().take(SHOWN_COMP_CHARS).collect();
+                let place = format!("{within} / {}", layer.name);
                 uses.entry(id).or_default().push(place);
             }
         }
@@ -85,18 +99,23 @@ impl Project {
         found
     }
 
-    /// Whether a film of `comp` has sound of its own: a file with sound under a layer whose speaker is on.
+    /// Whether a film of `comp` has sound of its own: a file with sound under a layer whose speaker is on. The eye does not
+    /// matter: a hidden layer is still heard.
     #[must_use]
     pub fn has_sound(&self, comp: &Composition) -> bool {
-        let sounding: HashSet<u32> = self
-            .footage
+        let sounding = self.sounding();
+        self.reachable(comp, |layer| layer.audio_enabled)
+            .iter()
+            .any(|(_, layer)| layer.source_id.is_some_and(|id| sounding.contains(&id)))
+    }
+
+    /// Ids of the files that have sound.
+    fn sounding(&self) -> HashSet<u32> {
+        self.footage
             .iter()
             .filter(|item| item.kind == FootageKind::File && item.audio_rate_hz > 0.0)
             .map(|item| item.id)
-            .collect();
-        self.reachable(comp, |layer| layer.enabled && layer.audio_enabled)
-            .iter()
-            .any(|(_, layer)| layer.source_id.is_some_and(|id| sounding.contains(&id)))
+            .collect()
     }
 
     /// The footage item with this id.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::MAX_PROJECT_BYTES;
-use crate::bytes::{u8_at, u16_at, u32_at, utf8};
+use crate::bytes::{self, u8_at, u16_at, u32_at};
 use crate::chunk::{self, Chunk};
 use crate::container;
 use crate::error::ReadError;
@@ -282,7 +282,7 @@ fn item_head(item: Chunk<'_>) -> Option<ItemHead> {
     let idta = children.find(|chunk| chunk.id == *b"idta")?;
     let name = children
         .find(|chunk| chunk.id == *b"Utf8")
-        .map(|chunk| utf8(chunk.data))
+        .map(|chunk| bytes::name(chunk.data))
         .unwrap_or_default();
     Some(ItemHead {
         kind: u16_at(idta.data, 0)?,

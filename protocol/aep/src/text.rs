@@ -7,6 +7,9 @@ use crate::effects::group_after;
 use crate::model::Layer;
 use crate::warn::Warnings;
 
+/// Most different fonts or sizes that are kept of one layer.
+const MAX_STYLES: usize = 200;
+
 /// Fills in texts, fonts and sizes of a text layer.
 pub(crate) fn read(list: Chunk<'_>, layer: &mut Layer, warnings: &mut Warnings) {
     let source = source_text(list);
@@ -61,11 +64,13 @@ fn read_style(style: &Cos<'_>, fonts: &[&str], layer: &mut Layer) {
         .and_then(|index| fonts.get(index));
     if let Some(font) = font
         && !font.is_empty()
+        && layer.fonts.len() < MAX_STYLES
         && !layer.fonts.iter().any(|known| known == font)
     {
         layer.fonts.push((*font).to_owned());
     }
     if let Some(size) = style.number(&["1"])
+        && layer.sizes.len() < MAX_STYLES
         && !layer.sizes.contains(&size)
     {
         layer.sizes.push(size);

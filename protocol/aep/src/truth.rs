@@ -1,7 +1,7 @@
 //! A project as one flat JSON record: what `flatctl aep inspect --json` prints and what the samples' truth file holds.
 //! Times in seconds are rounded to a millionth for reading; exact values are in the model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -175,13 +175,14 @@ fn footage_truth(item: &Footage) -> FootageTruth {
 }
 
 fn queue_truth(project: &Project) -> Vec<QueueTruth> {
+    let names: HashMap<u32, &str> = project
+        .comps
+        .iter()
+        .map(|comp| (comp.id, comp.name.as_str()))
+        .collect();
     let items = project.render_queue.iter().map(|item| QueueTruth {
         comp_id: item.comp_id,
-        comp: project
-            .comps
-            .iter()
-            .find(|comp| comp.id == item.comp_id)
-            .map(|comp| comp.name.clone()),
+        comp: names.get(&item.comp_id).map(|name| (*name).to_owned()),
         status: item.status,
         template: item.template.clone(),
         time_span_start_s: item.time_span.map(|(start, _)| rounded(start)),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 const MAX_WARNINGS: usize = 50;
+const MAX_WARNING_CHARS: usize = 300;
 
 /// Warnings so far, and whether the file itself is damaged.
 #[derive(Debug, Default)]
@@ -14,7 +15,11 @@ pub(crate) struct Warnings {
 }
 
 impl Warnings {
-    pub(crate) fn add(&mut self, text: String) {
+    pub(crate) fn add(&mut self, mut text: String) {
+        if let Some((cut, _)) = text.char_indices().nth(MAX_WARNING_CHARS) {
+            text.truncate(cut);
+            text.push('…');
+        }
         if self.list.len() >= MAX_WARNINGS {
             self.more += 1;
         } else if self.known.insert(text.clone()) {

@@ -25,7 +25,7 @@ pub(crate) fn looks_like_project(bytes: &[u8]) -> bool {
 /// The chunks of the document. What can't be understood is left out with a warning.
 pub(crate) fn to_rifx(bytes: &[u8], warnings: &mut Warnings) -> Vec<u8> {
     let mut reader = Reader::from_reader(bytes);
-    let mut tree = Tree::default();
+    let mut tree = Tree::new();
     loop {
         match reader.read_event() {
             Ok(Event::Start(start)) => tree.start(&start, warnings),
@@ -66,7 +66,6 @@ enum Open {
     Skipped,
 }
 
-#[derive(Default)]
 struct Tree {
     out: Vec<u8>,
     open: Vec<Open>,
@@ -75,6 +74,14 @@ struct Tree {
 }
 
 impl Tree {
+    fn new() -> Tree {
+        Tree {
+            out: b"RIFX\0\0\0\0Egg!".to_vec(),
+            open: Vec::new(),
+            skipped_depth: 0,
+        }
+    }
+
     fn start(&mut self, start: &BytesStart<'_>, warnings: &mut Warnings) {
         if matches!(self.open.last(), Some(Open::Skipped)) {
             self.skipped_depth += 1;
@@ -190,19 +197,14 @@ impl Tree {
         self.text(text.as_bytes());
     }
 
+    /// Closes what the document left open, and the file.
     fn finish(mut self) -> Vec<u8> {
         while !self.open.is_empty() {
             self.skipped_depth = 0;
             self.end();
         }
-        let length =
-            u32::try_from(self.out.len() + 4).expect("the input is capped far below 4 GiB");
-        let mut rifx = Vec::with_capacity(self.out.len() + 12);
-        rifx.extend(b"RIFX");
-        rifx.extend(length.to_be_bytes());
-        rifx.extend(b"Egg!");
-        rifx.append(&mut self.out);
-        rifx
+        self.close(4);
+        self.out
     }
 }
 

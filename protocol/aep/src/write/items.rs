@@ -172,6 +172,7 @@ fn layer_chunks(layer: &LayerSpec, id: u32, source: u32, duration: (i32, u32)) -
         .fraction(28, duration)
         .put(37, &[u8::from(layer.guide) << 1, role, switches])
         .u32(40, source)
+        .put(107, &[u8::from(layer.matte_above)])
         .u32(108, 1)
         .put(131, &[kind]);
     let mut properties = Vec::new();

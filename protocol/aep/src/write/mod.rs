@@ -122,6 +122,8 @@ pub struct LayerSpec {
     pub guide: bool,
     /// The speaker is on.
     pub audio_enabled: bool,
+    /// Takes its track matte from the layer above.
+    pub matte_above: bool,
     /// PostScript name of the font, for text.
     pub font: String,
     /// Match names of its effects.
@@ -138,6 +140,7 @@ impl LayerSpec {
             enabled: true,
             guide: false,
             audio_enabled: true,
+            matte_above: false,
             font: DEFAULT_FONT.to_owned(),
             effects: Vec::new(),
         }

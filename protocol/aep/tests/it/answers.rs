@@ -1,7 +1,9 @@
 //! What a submission is checked by: the composition by its name, the files it needs, whether it sounds.
 
 use flatrender_aep::write::{CompSpec, FileSpec, KindSpec, LayerSpec, ProjectSpec, project};
-use flatrender_aep::{CompError, FileRef, Project, Rational, parse};
+use flatrender_aep::{CompError, FileRef, Project, Rational, parse, read_file};
+
+use crate::samples;
 
 fn comp(name: &str, layers: Vec<LayerSpec>) -> CompSpec {
     CompSpec {
@@ -114,6 +116,58 @@ fn sound_is_a_sounding_file_under_a_speaker_that_is_on() {
     let mut muted = precomp("inner");
     muted.audio_enabled = false;
     assert!(!sounds(vec![muted]));
+}
+
+#[test]
+fn a_hidden_matte_is_needed_if_its_user_is_on() {
+    let needed = |user_on: bool| {
+        let mut matte = file("/a/matte.png");
+        matte.enabled = false;
+        let mut user = file("/a/picture.png");
+        user.matte_above = true;
+        user.enabled = user_on;
+        let project = read(vec![comp("main", vec![matte, user])]);
+        assert_eq!(project.comps[0].layers[0].is_matte, user_on);
+        project.missing_footage(&project.comps[0]).len()
+    };
+    assert_eq!(needed(true), 2);
+    assert_eq!(needed(false), 0);
+}
+
+#[test]
+fn mattes_of_real_projects_are_seen() {
+    let Some(folder) = samples::folder("mattes_of_real_projects_are_seen") else {
+        return;
+    };
+    let mattes = |file: &str, name: &str| {
+        let project = read_file(&folder.join(file)).unwrap();
+        let comp = project.comp(name).unwrap();
+        let layers = comp.layers.iter().filter(|layer| layer.is_matte);
+        layers.map(|layer| layer.name.clone()).collect::<Vec<_>>()
+    };
+    // by place, and by the id that files from After Effects 23 on have
+    assert_eq!(
+        mattes("lottie-android-MatteTimeStretch.aep", "Scan"),
+        ["mask"]
+    );
+    assert_eq!(
+        mattes("lottie-android-Benchmark.aep", "Benchmark"),
+        ["Shape Layer 2"]
+    );
+}
+
+#[test]
+fn a_hidden_layer_is_still_heard() {
+    let mut song = file("/a/song.wav");
+    song.enabled = false;
+    let mut picture = file("/a/picture.png");
+    picture.enabled = false;
+    let project = read(vec![comp("main", vec![song, picture])]);
+    assert!(project.has_sound(&project.comps[0]));
+    let needed = project.missing_footage(&project.comps[0]);
+    assert_eq!(needed.len(), 1);
+    assert_eq!(needed[0].path, "/a/song.wav");
+    assert_eq!(needed[0].layers, ["main / song.wav"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 mod answers;
 mod containers;
 mod damage;
+mod limits;
 mod samples;
 mod specs;
 mod truth;
