@@ -1,0 +1,13 @@
+//! What this agent knows of aerender: its command line, what it prints, what a run of it came to, its version. All facts
+//! are from `reference/aerender.md`. Nothing here starts or stops a render (`work` does), and nothing asks whether the
+//! program is After Effects or a stand-in.
+
+mod command;
+mod reader;
+mod verdict;
+mod version;
+
+pub use command::{FrameName, Render, bad_folder};
+pub use reader::{Event, Reader};
+pub use verdict::{Evidence, Verdict, judge};
+pub use version::{VersionError, version};
