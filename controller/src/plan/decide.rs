@@ -1,0 +1,240 @@
+//! One tick's choices. Order: who is next (priority, then age), which frames, which node (warm cache first). Each free slot
+//! gets at most one choice a tick, and no ordinal is chosen twice.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::time::Instant;
+
+use flatrender_protocol::state::{JobState, Link};
+use flatrender_protocol::{AttemptId, JobId, NodeId, Span};
+
+use super::length::frame_job_length;
+use super::snapshot::{Job, Lease, LeaseWork, Snapshot};
+use super::spans;
+
+/// What should be leased, or asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Frames for a node.
+    Frames {
+        /// The job.
+        job: JobId,
+        /// The node.
+        node: NodeId,
+        /// The ordinals, of one run.
+        span: Span,
+        /// A second copy of what a silent node holds.
+        speculative: bool,
+    },
+    /// A film for a node.
+    Assemble {
+        /// The job.
+        job: JobId,
+        /// The node.
+        node: NodeId,
+    },
+    /// Ask a holder to end earlier, so that idle nodes can help.
+    Shrink {
+        /// The lease.
+        attempt: AttemptId,
+        /// New end of its span.
+        until: u32,
+    },
+}
+
+/// Free slots by node, handed out one at a time.
+struct Slots(HashMap<NodeId, u32>);
+
+impl Slots {
+    fn take(&mut self, node: NodeId) {
+        if let Some(free) = self.0.get_mut(&node) {
+            *free -= 1;
+            if *free == 0 {
+                self.0.remove(&node);
+            }
+        }
+    }
+}
+
+/// What should happen now.
+pub fn decide(snapshot: &Snapshot, now: Instant) -> Vec<Choice> {
+    let free = snapshot.nodes.iter().filter(|(_, node)| node.takes_work() && node.free_slots() > 0);
+    let mut slots = Slots(free.map(|(id, node)| (*id, node.free_slots())).collect());
+    let mut choices = Vec::new();
+    let mut jobs: Vec<(&JobId, &Job)> = snapshot.jobs.iter().collect();
+    jobs.sort_by_key(|(id, job)| (Reverse(job.priority), **id));
+    for (id, job) in &jobs {
+        if slots.0.is_empty() {
+            return choices;
+        }
+        match job.state {
+            JobState::Queued | JobState::Running => {
+                frames(snapshot, **id, job, now, &mut slots, &mut choices);
+            }
+            JobState::Assembling => assembly(snapshot, **id, job, now, &mut slots, &mut choices),
+            JobState::Preparing
+            | JobState::Paused
+            | JobState::Done
+            | JobState::Cancelling
+            | JobState::Cancelled
+            | JobState::Failed => {}
+        }
+    }
+    if snapshot.no_copies_until.is_none_or(|until| until <= now) {
+        copies(snapshot, now, &mut slots, &mut choices);
+    }
+    help(snapshot, &jobs, now, &slots, &mut choices);
+    choices
+}
+
+fn frames(
+    snapshot: &Snapshot,
+    id: JobId,
+    job: &Job,
+    now: Instant,
+    slots: &mut Slots,
+    choices: &mut Vec<Choice>,
+) {
+    let waits_for_canary = job.canary && job.published.is_empty();
+    if waits_for_canary && !job.leases.is_empty() {
+        return;
+    }
+    let helpers = snapshot.nodes.values().filter(|n| n.takes_work() && n.can_render).count();
+    let helpers = u32::try_from(helpers).unwrap_or(u32::MAX);
+    let mut todo = job.todo.clone();
+    while let Some(first) = todo.first().copied() {
+        let Some(node) = renderer_for(snapshot, job, now, slots) else { return };
+        let length = if waits_for_canary {
+            1
+        } else {
+            frame_job_length(job.cost, spans::count(&todo), helpers)
+        };
+        let end = first.hi.min(end_of_run(job, first.lo)).min(first.lo.saturating_add(length));
+        let span = Span { lo: first.lo, hi: end };
+        spans::remove(&mut todo, span);
+        slots.take(node);
+        choices.push(Choice::Frames { job: id, node, span, speculative: false });
+        if waits_for_canary {
+            return;
+        }
+    }
+}
+
+fn end_of_run(job: &Job, ordinal: u32) -> u32 {
+    let index = job.runs.partition_point(|run| run.span.hi <= ordinal);
+    job.runs.get(index).map_or(u32::MAX, |run| run.span.hi)
+}
+
+/// The best node with a free slot: one that has the project before one that has not; by id where all is equal.
+fn renderer_for(snapshot: &Snapshot, job: &Job, now: Instant, slots: &Slots) -> Option<NodeId> {
+    candidates(snapshot, job, now, slots)
+        .filter(|(_, node)| node.can_render)
+        .min_by_key(|(id, node)| (!node.cache.contains(&job.project), node.leases.len(), *id))
+        .map(|(id, _)| id)
+}
+
+fn candidates<'a>(
+    snapshot: &'a Snapshot,
+    job: &'a Job,
+    now: Instant,
+    slots: &'a Slots,
+) -> impl Iterator<Item = (NodeId, &'a super::Node)> {
+    slots
+        .0
+        .keys()
+        .filter(move |id| job.avoid.get(id).is_none_or(|until| *until <= now))
+        .filter_map(|id| Some((*id, snapshot.nodes.get(id)?)))
+}
+
+fn assembly(
+    snapshot: &Snapshot,
+    id: JobId,
+    job: &Job,
+    now: Instant,
+    slots: &mut Slots,
+    choices: &mut Vec<Choice>,
+) {
+    let at_work = job.leases.iter().filter_map(|held| snapshot.leases.get(held));
+    let runs_already = at_work
+        .filter(|lease| lease.work == LeaseWork::Assemble)
+        .any(|lease| snapshot.nodes.get(&lease.node).is_some_and(|node| node.link != Link::Lost));
+    if runs_already {
+        return;
+    }
+    let best = candidates(snapshot, job, now, slots)
+        .filter(|(_, node)| node.can_assemble)
+        .max_by_key(|(id, _)| (job.frames_by_node.get(id).copied().unwrap_or(0), Reverse(*id)));
+    if let Some((node, _)) = best {
+        slots.take(node);
+        choices.push(Choice::Assemble { job: id, node });
+    }
+}
+
+/// Second copies of what silent nodes hold and have not shown: exactly those frames.
+fn copies(snapshot: &Snapshot, now: Instant, slots: &mut Slots, choices: &mut Vec<Choice>) {
+    let mut silent: Vec<&Lease> = snapshot
+        .leases
+        .values()
+        .filter(|lease| matches!(lease.work, LeaseWork::Frames { speculative: false, .. }))
+        .filter(|lease| snapshot.nodes.get(&lease.node).is_some_and(|n| n.link == Link::Silent))
+        .collect();
+    silent.sort_by_key(|lease| lease.key.attempt);
+    for lease in silent {
+        let Some(job) = snapshot.jobs.get(&lease.job) else { continue };
+        if !matches!(job.state, JobState::Queued | JobState::Running) {
+            continue;
+        }
+        for span in uncopied(snapshot, job, lease) {
+            let Some(node) = renderer_for(snapshot, job, now, slots) else { return };
+            slots.take(node);
+            choices.push(Choice::Frames { job: lease.job, node, span, speculative: true });
+        }
+    }
+}
+
+fn uncopied(snapshot: &Snapshot, job: &Job, lease: &Lease) -> Vec<Span> {
+    let mut rest = snapshot.unpublished(lease);
+    for held in &job.leases {
+        match snapshot.leases.get(held).map(|other| other.work) {
+            Some(LeaseWork::Frames { span, speculative: true }) => spans::remove(&mut rest, span),
+            Some(LeaseWork::Frames { speculative: false, .. } | LeaseWork::Assemble) | None => {}
+        }
+    }
+    rest
+}
+
+/// Idle slots that nothing was found for: the frame job with most left gives up its second half, when that pays a start.
+fn help(
+    snapshot: &Snapshot,
+    jobs: &[(&JobId, &Job)],
+    now: Instant,
+    slots: &Slots,
+    choices: &mut Vec<Choice>,
+) {
+    let mut idle: u32 = slots.0.values().sum();
+    for (_, job) in jobs {
+        if idle == 0 {
+            return;
+        }
+        let Some(cost) = job.cost else { continue };
+        if job.state != JobState::Running || renderer_for(snapshot, job, now, slots).is_none() {
+            continue;
+        }
+        let longest = job
+            .leases
+            .iter()
+            .filter_map(|held| snapshot.leases.get(held))
+            .filter(|lease| !lease.shrinking && !lease.stopping)
+            .filter(|lease| matches!(lease.work, LeaseWork::Frames { speculative: false, .. }))
+            .filter(|lease| snapshot.nodes.get(&lease.node).is_some_and(|n| n.link == Link::Online))
+            .filter_map(|lease| Some((snapshot.unpublished(lease).last().copied()?, lease)))
+            .max_by_key(|(rest, lease)| (rest.len(), lease.key.attempt));
+        if let Some((rest, lease)) = longest {
+            let half = rest.len() / 2;
+            if half >= 2 && f64::from(half) * cost.frame_ms > 2.0 * cost.startup_ms {
+                choices.push(Choice::Shrink { attempt: lease.key.attempt, until: rest.hi - half });
+                idle -= 1;
+            }
+        }
+    }
+}

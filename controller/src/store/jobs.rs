@@ -1,0 +1,426 @@
+//! Render jobs and their packages.
+
+use flatrender_protocol::message::TrackKind;
+use flatrender_protocol::state::{JobState, UnknownName};
+use flatrender_protocol::{Digest, FrameList, JobId, Ratio, Span, TenantId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Named, StoreError, parse, ranges};
+
+/// A sound track as the row keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrackRow {
+    /// What it is.
+    pub kind: TrackKind,
+    /// Its name in the store.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: u64,
+    /// What the submitter called it.
+    pub file_name: String,
+    /// 0 … 200 percent.
+    pub volume: u16,
+}
+
+/// What a job is, from its submission on.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    /// Its id.
+    pub id: JobId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// Where it is.
+    pub state: JobState,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// What the film lacks, in words.
+    pub notes: Vec<String>,
+    /// 0 … 100.
+    pub priority: i32,
+    /// The project in the store.
+    pub package: Digest,
+    /// Its size.
+    pub package_bytes: u64,
+    /// The project's file name.
+    pub project_name: String,
+    /// The composition.
+    pub composition: String,
+    /// Display frames.
+    pub frames: FrameList,
+    /// Width, in pixels.
+    pub width: u32,
+    /// Height, in pixels.
+    pub height: u32,
+    /// Frames a second.
+    pub rate: Ratio,
+    /// Of a pixel.
+    pub pixel_aspect: Ratio,
+    /// Red, green, blue.
+    pub background: [u8; 3],
+    /// Sound beside the picture.
+    pub tracks: Vec<TrackRow>,
+    /// The first frame must be right before the rest opens.
+    pub canary: bool,
+    /// When it was submitted.
+    pub created_at: OffsetDateTime,
+    /// When its first frame was leased.
+    pub started_at: Option<OffsetDateTime>,
+    /// When it ended.
+    pub finished_at: Option<OffsetDateTime>,
+    /// Frames published.
+    pub done_count: u32,
+    /// Frames that failed for good.
+    pub failed: Vec<Span>,
+    /// Ordinals that nobody holds.
+    pub todo: Vec<Span>,
+    /// Grows when the whole job is rendered again.
+    pub generation: i32,
+}
+
+/// Keeps a package's manifest; found again when it was there before.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert_package(
+    tx: &mut PgConnection,
+    digest: Digest,
+    bytes: u64,
+    file_name: &str,
+    manifest: &Value,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO render.packages (digest, bytes, file_name, manifest) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (digest) DO NOTHING",
+        digest.0.as_slice(),
+        i64::try_from(bytes).unwrap_or(i64::MAX),
+        file_name,
+        manifest
+    )
+    .execute(tx)
+    .await
+    .named("insert package")?;
+    Ok(())
+}
+
+/// Submits a job, queued. Its todo and the notification come by trigger, so that a job never exists without them.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert(tx: &mut PgConnection, job: &JobRow) -> Result<(), StoreError> {
+    let volume = |kind| {
+        job.tracks.iter().find(|track| track.kind == kind).map(|track| i32::from(track.volume))
+    };
+    let tracks = serde_json::to_value(&job.tracks).unwrap_or_default();
+    let [red, green, blue] = job.background;
+    sqlx::query!(
+        "INSERT INTO render.render_jobs (id, tenant_id, name, notes, priority, package_digest, project_name, composition,
+                frame_list, total_frames, width, height, rate_num, rate_den, aspect_num, aspect_den, background, tracks,
+                has_voiceover, music_volume, sfx_volume, voiceover_volume, canary)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+        job.id.0,
+        job.tenant.0,
+        job.name,
+        &job.notes,
+        job.priority,
+        job.package.0.as_slice(),
+        job.project_name,
+        job.composition,
+        job.frames.to_string(),
+        int(job.frames.len()),
+        int(job.width),
+        int(job.height),
+        i64::from(job.rate.num),
+        i64::from(job.rate.den),
+        i64::from(job.pixel_aspect.num),
+        i64::from(job.pixel_aspect.den),
+        format!("#{red:02x}{green:02x}{blue:02x}"),
+        tracks,
+        volume(TrackKind::Voiceover).is_some(),
+        volume(TrackKind::Music),
+        volume(TrackKind::Sfx),
+        volume(TrackKind::Voiceover),
+        job.canary,
+    )
+    .execute(&mut *tx)
+    .await
+    .named("insert job")?;
+    sqlx::query!(
+        "INSERT INTO render.exports (tenant_id, job_id) VALUES ($1, $2)",
+        job.tenant.0,
+        job.id.0
+    )
+    .execute(tx)
+    .await
+    .named("insert export")?;
+    Ok(())
+}
+
+/// Which jobs to read.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// These.
+    Ids(Vec<JobId>),
+    /// All that are not finished.
+    Unfinished,
+    /// Newest first, before an id, by name or the end of the id, at most so many.
+    Page {
+        /// Whose.
+        tenant: TenantId,
+        /// Name, or the last characters of the id; everything when `None`.
+        matching: Option<String>,
+        /// Older than this one.
+        before: Option<JobId>,
+        /// At most.
+        limit: i64,
+    },
+}
+
+struct Raw {
+    id: Uuid,
+    tenant_id: Uuid,
+    name: String,
+    state: String,
+    reason: Option<String>,
+    notes: Vec<String>,
+    priority: i32,
+    package_digest: Vec<u8>,
+    package_bytes: i64,
+    project_name: String,
+    composition: String,
+    frame_list: String,
+    width: i32,
+    height: i32,
+    rate_num: i64,
+    rate_den: i64,
+    aspect_num: i64,
+    aspect_den: i64,
+    background: String,
+    tracks: Value,
+    canary: bool,
+    created_at: OffsetDateTime,
+    started_at: Option<OffsetDateTime>,
+    finished_at: Option<OffsetDateTime>,
+    done_count: i32,
+    failed: String,
+    todo: String,
+    generation: i32,
+}
+
+/// Reads jobs.
+///
+/// # Errors
+/// When the database is away, or a row holds what this version can't read.
+pub async fn read(connection: &mut PgConnection, which: Which) -> Result<Vec<JobRow>, StoreError> {
+    let (ids, unfinished, tenant, matching, before, limit) = match which {
+        Which::Ids(ids) => {
+            let ids: Vec<Uuid> = ids.into_iter().map(|id| id.0).collect();
+            (Some(ids), false, None, None, None, i64::MAX)
+        }
+        Which::Unfinished => (None, true, None, None, None, i64::MAX),
+        Which::Page { tenant, matching, before, limit } => {
+            (None, false, Some(tenant.0), matching, before.map(|id| id.0), limit)
+        }
+    };
+    let rows = sqlx::query_as!(
+        Raw,
+        r#"SELECT j.id, j.tenant_id, j.name, j.state, j.reason, j.notes, j.priority, j.package_digest,
+                  p.bytes AS package_bytes, j.project_name, j.composition, j.frame_list, j.width, j.height, j.rate_num,
+                  j.rate_den, j.aspect_num, j.aspect_den, j.background, j.tracks, j.canary, j.created_at, j.started_at,
+                  j.finished_at, t.done_count, t.failed::text AS "failed!", t.todo::text AS "todo!", t.generation
+             FROM render.render_jobs j
+             JOIN render.job_todo t ON t.job_id = j.id
+             JOIN render.packages p ON p.digest = j.package_digest
+            WHERE ($1::uuid[] IS NULL OR j.id = ANY ($1))
+              AND (NOT $2 OR j.state NOT IN ('done', 'cancelled', 'failed'))
+              AND ($3::uuid IS NULL OR j.tenant_id = $3)
+              AND ($4::text IS NULL OR j.name = $4 OR j.id::text = lower($4)
+                   OR (length($4) = 8 AND right(j.id::text, 8) = lower($4)))
+              AND ($5::uuid IS NULL OR j.id < $5)
+            ORDER BY j.id DESC LIMIT $6"#,
+        ids.as_deref(),
+        unfinished,
+        tenant,
+        matching,
+        before,
+        limit
+    )
+    .fetch_all(connection)
+    .await
+    .named("read jobs")?;
+    rows.into_iter().map(job_of).collect()
+}
+
+fn job_of(raw: Raw) -> Result<JobRow, StoreError> {
+    let unreadable = |what, value: &str| StoreError::Unreadable { what, value: value.to_owned() };
+    let ratio = |num: i64, den: i64| {
+        let (num, den) = (u64::try_from(num).ok()?, u64::try_from(den).ok()?);
+        Ratio::new(num, den)
+    };
+    Ok(JobRow {
+        id: JobId(raw.id),
+        tenant: TenantId(raw.tenant_id),
+        state: parse("render_jobs.state", &raw.state)?,
+        reason: raw.reason,
+        notes: raw.notes,
+        priority: raw.priority,
+        package: Digest::from_slice(&raw.package_digest)
+            .ok_or_else(|| unreadable("render_jobs.package_digest", &raw.name))?,
+        package_bytes: u64::try_from(raw.package_bytes).unwrap_or(0),
+        frames: FrameList::parse(&raw.frame_list)
+            .map_err(|_| unreadable("render_jobs.frame_list", &raw.frame_list))?,
+        width: raw.width.unsigned_abs(),
+        height: raw.height.unsigned_abs(),
+        rate: ratio(raw.rate_num, raw.rate_den)
+            .ok_or_else(|| unreadable("render_jobs.rate_num", &raw.rate_num.to_string()))?,
+        pixel_aspect: ratio(raw.aspect_num, raw.aspect_den)
+            .ok_or_else(|| unreadable("render_jobs.aspect_num", &raw.aspect_num.to_string()))?,
+        background: colour(&raw.background)
+            .ok_or_else(|| unreadable("render_jobs.background", &raw.background))?,
+        tracks: serde_json::from_value(raw.tracks)
+            .map_err(|_| unreadable("render_jobs.tracks", &raw.name))?,
+        canary: raw.canary,
+        created_at: raw.created_at,
+        started_at: raw.started_at,
+        finished_at: raw.finished_at,
+        done_count: raw.done_count.unsigned_abs(),
+        failed: ranges::parse(&raw.failed)?,
+        todo: ranges::parse(&raw.todo)?,
+        generation: raw.generation,
+        name: raw.name,
+        project_name: raw.project_name,
+        composition: raw.composition,
+    })
+}
+
+fn colour(text: &str) -> Option<[u8; 3]> {
+    let mut rgb = [0; 3];
+    hex::decode_to_slice(text.strip_prefix('#')?, &mut rgb).ok()?;
+    Some(rgb)
+}
+
+/// What a change of state says beside the state.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Why, in words; kept when `None`.
+    pub reason: Option<String>,
+}
+
+/// Changes a job's state, if it is still `from`. `next` decided that the step is legal.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_state(
+    tx: &mut PgConnection,
+    job: JobId,
+    from: JobState,
+    to: JobState,
+    change: &Change,
+) -> Result<bool, StoreError> {
+    let started = matches!(to, JobState::Preparing | JobState::Running | JobState::Assembling);
+    let done = sqlx::query!(
+        "UPDATE render.render_jobs
+            SET state = $3, reason = coalesce($4, reason),
+                started_at = CASE WHEN $5 THEN coalesce(started_at, now()) ELSE started_at END,
+                finished_at = CASE WHEN $6 THEN now() END
+          WHERE id = $1 AND state = $2",
+        job.0,
+        from.as_str(),
+        to.as_str(),
+        change.reason.as_ref().map(|why| why.chars().take(4000).collect::<String>()),
+        started,
+        to.is_final(),
+    )
+    .execute(tx)
+    .await
+    .named("set job state")?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The ordinals that are published, as spans.
+///
+/// # Errors
+/// When the database is away.
+pub async fn published(
+    connection: &mut PgConnection,
+    jobs: &[JobId],
+) -> Result<Vec<(JobId, Vec<Span>)>, StoreError> {
+    let ids: Vec<Uuid> = jobs.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"SELECT f.job_id, range_agg(int4range(f.ordinal, f.ordinal + 1))::text AS "spans!"
+             FROM render.frames f JOIN render.job_todo t ON t.job_id = f.job_id AND t.generation = f.generation
+            WHERE f.job_id = ANY ($1) GROUP BY f.job_id"#,
+        &ids
+    )
+    .fetch_all(connection)
+    .await
+    .named("published ordinals")?;
+    rows.into_iter().map(|row| Ok((JobId(row.job_id), ranges::parse(&row.spans)?))).collect()
+}
+
+/// Locks the hot state of jobs, in one order, as a statement of its own: every later statement of the transaction sees
+/// what others committed before. Answers which of them are open.
+///
+/// # Errors
+/// When the database is away.
+pub async fn lock(tx: &mut PgConnection, jobs: &[JobId]) -> Result<Vec<JobId>, StoreError> {
+    let ids: Vec<Uuid> = jobs.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        "SELECT job_id, open FROM render.job_todo WHERE job_id = ANY ($1) ORDER BY job_id FOR NO KEY UPDATE",
+        &ids
+    )
+    .fetch_all(tx)
+    .await
+    .named("lock jobs")?;
+    Ok(rows.into_iter().filter(|row| row.open).map(|row| JobId(row.job_id)).collect())
+}
+
+/// Closes a job to leasing and publishing. The caller has locked it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn close(tx: &mut PgConnection, job: JobId) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE render.job_todo SET open = false WHERE job_id = $1", job.0)
+        .execute(tx)
+        .await
+        .named("close job")?;
+    Ok(())
+}
+
+/// Gives frames up for good. The caller has locked the job; the ordinals are in todo.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn fail_frames(
+    tx: &mut PgConnection,
+    job: JobId,
+    spans: &[Span],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE render.job_todo
+            SET todo = todo - $2::text::int4multirange, failed = failed + ($2::text::int4multirange * todo)
+          WHERE job_id = $1",
+        job.0,
+        ranges::write(spans)
+    )
+    .execute(tx)
+    .await
+    .named("fail frames")?;
+    Ok(())
+}
+
+/// A number of frames, pixels or attempts as the database keeps it; all are far below 2³¹ by their limits.
+fn int(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+impl From<UnknownName> for StoreError {
+    fn from(error: UnknownName) -> Self {
+        Self::Unreadable { what: "a name", value: error.to_string() }
+    }
+}
