@@ -2,7 +2,7 @@
 //! it is read back from the luma plane of a decoded H.264 film. Must not: know about files, films or After Effects.
 //!
 //! Layout: 16 × 6 square cells in the top left corner, black or white, no margin. Row by row, most significant bit first, they
-//! hold 12 bytes: job (4), frame (4), CRC-32 of those 8 (4), each byte XORed with [`WHITENING`] so that no code is all of
+//! hold 12 bytes: job (4), frame (4), CRC-32 of those 8 (4), each byte XORed with a fixed mask so that no code is all of
 //! one colour. The cell size is a pure function of the picture's size rounded up to even numbers, because H.264 wants even
 //! sizes and an odd picture is padded at its right and bottom edges: painted at 351 × 856, read at 352 × 856.
 //!

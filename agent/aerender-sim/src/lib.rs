@@ -3,6 +3,27 @@
 //!
 //! Two programs: `aerender-sim` is the stand-in, `aerender-sim-judge` reads a finished film and says what is wrong with it.
 //! For tests in other crates: [`code`], [`ledger`], [`judge`] and [`read_film`].
+//!
+//! # The two processes
+//!
+//! The launcher listens on a loopback port, starts its own executable again as After Effects, in its own process group and with its own
+//! outputs, and copies what comes through the socket. After Effects looks at the socket before each message and ends by itself,
+//! in order, when the launcher is gone; half-written frames stay as they are.
+//!
+//! # Settings
+//!
+//! `AERENDER_SIM` holds JSON or the path of a JSON file ([`settings::Settings`] has every key), `AERENDER_SIM_LEDGER` the path
+//! of the [`ledger`]:
+//!
+//! ```json
+//! {"frame_ms": 150, "startup_ms": 400, "seed": 7, "home": "/tmp/preferences",
+//!  "faults": [{"kind": "crash", "at": {"after": 10}, "times": 1},
+//!             {"kind": "torn", "at": 42, "job": "job-7"},
+//!             {"kind": "hang", "at": "end"}]}
+//! ```
+//!
+//! `at` is a display frame (while it is half written), `{"after": n}` frames of the run, `"launch"`, `"start"` or `"end"`.
+//! With `times` a fault happens so often over all processes that share a `home`; without, always.
 
 pub mod after_effects;
 pub mod arguments;

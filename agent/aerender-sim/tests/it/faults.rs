@@ -109,7 +109,7 @@ fn an_early_end_with_code_0_looks_like_success() {
     assert_eq!(stage.rendered(), (0..7).collect::<Vec<_>>());
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod processes {
     use super::*;
     use nix::sys::signal::{Signal, kill};
@@ -161,7 +161,6 @@ mod processes {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn hangs_are_silent_and_spins_are_busy() {
         for (at, done) in [(r#""start""#, 0), (r#"{"after": 3}"#, 3), (r#""end""#, 10)] {
             for kind in ["hang", "spin"] {
@@ -199,7 +198,6 @@ mod processes {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn a_hung_after_effects_survives_its_launcher() {
         let stage = stage(r#"{"kind": "hang", "at": {"after": 2}}"#, "");
         let mut group = Group::start(&stage);
@@ -210,7 +208,6 @@ mod processes {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn one_that_refuses_to_die_takes_a_hard_kill() {
         let stage = stage(r#"{"kind": "refuse_to_die"}"#, r#""frame_ms": 20,"#);
         let mut group = Group::start(&stage);
@@ -224,7 +221,6 @@ mod processes {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn a_child_is_left_behind() {
         let stage = stage(r#"{"kind": "child"}"#, "");
         let mut group = Group::start(&stage);
