@@ -32,6 +32,17 @@ pub(super) fn match_name(name: &str) -> Vec<u8> {
     leaf(*b"tdmn", &field)
 }
 
+/// A property group: its switches, an empty name, the match names and values in `content`, and its end.
+pub(super) fn group(content: &[u8]) -> Vec<u8> {
+    let body = [
+        leaf(*b"tdsb", &1u32.to_be_bytes()),
+        leaf(*b"tdsn", &utf8("")),
+        content.to_vec(),
+        match_name("ADBE Group End"),
+    ];
+    list(*b"tdgp", &body.concat())
+}
+
 /// The bytes of a leaf while its fields are set.
 pub(super) struct Fields(pub(super) Vec<u8>);
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::footage::path_is_windows;
 use crate::rational::Rational;
 
-use super::chunks::{Fields, leaf, list, match_name, utf8};
+use super::chunks::{Fields, group, leaf, list, match_name, utf8};
 use super::{CompSpec, FileSpec, KindSpec, LayerSpec, ProjectSpec, text};
 
 /// Hands out ids that are unique in the project. Compositions have the first ones, in order.
@@ -49,6 +49,7 @@ pub(super) fn composition(index: usize, comp: &CompSpec, ids: &mut Ids<'_>) -> V
     let body = [
         item_head(4, comp_id(index), &comp.name),
         settings(comp),
+        renderer(),
         layers,
     ];
     footage.extend(list(*b"Item", &body.concat()));
@@ -94,6 +95,19 @@ fn seconds(frames: i64, rate: Rational) -> (i32, u32) {
     (
         i32::try_from(dividend.clamp(-most, most)).expect("clamped"),
         u32::try_from(divisor).expect("at most i32::MAX"),
+    )
+}
+
+/// The 3D renderer of a composition that uses none.
+fn renderer() -> Vec<u8> {
+    let prin = Fields::new(104)
+        .put(4, b"ADBE Escher")
+        .put(52, b"Classic 3D")
+        .u32(100, 1);
+    let prda = Fields::new(12).u32(0, 1);
+    list(
+        *b"PRin",
+        &[leaf(*b"prin", &prin.0), leaf(*b"prda", &prda.0)].concat(),
     )
 }
 
@@ -180,11 +194,10 @@ fn layer_chunks(layer: &LayerSpec, id: u32, source: u32, duration: (i32, u32)) -
         properties.extend(text::properties(content, &layer.font));
     }
     properties.extend(effects(&layer.effects));
-    properties.extend(match_name("ADBE Group End"));
     let body = [
         leaf(*b"ldta", &ldta.0),
         utf8(&layer.name),
-        list(*b"tdgp", &properties),
+        group(&properties),
     ];
     list(*b"Layr", &body.concat())
 }
@@ -193,13 +206,13 @@ fn effects(names: &[String]) -> Vec<u8> {
     if names.is_empty() {
         return Vec::new();
     }
-    let mut group = Vec::new();
+    let mut pairs = Vec::new();
     for name in names {
-        group.extend(match_name(name));
-        group.extend(list(*b"sspc", &[]));
+        let own_name = leaf(*b"fnam", &utf8(""));
+        pairs.extend(match_name(name));
+        pairs.extend(list(*b"sspc", &[own_name, group(&[])].concat()));
     }
-    group.extend(match_name("ADBE Group End"));
-    [match_name("ADBE Effect Parade"), list(*b"tdgp", &group)].concat()
+    [match_name("ADBE Effect Parade"), group(&pairs)].concat()
 }
 
 fn solid(id: u32, name: &str, comp: &CompSpec, color: [u8; 3]) -> Vec<u8> {
@@ -211,6 +224,19 @@ fn solid(id: u32, name: &str, comp: &CompSpec, color: [u8; 3]) -> Vec<u8> {
     for (at, channel) in [14, 18, 22].into_iter().zip(color) {
         opti = opti.put(at, &level(channel));
     }
+    // the item's own name counts; this one is for readers that look here only
+    let short: Vec<u8> = name
+        .chars()
+        .map(|letter| {
+            if letter.is_ascii() {
+                letter as u8
+            } else {
+                b'?'
+            }
+        })
+        .take(255)
+        .collect();
+    opti = opti.put(26, &short);
     let sspc = source_fields(b"Soli", comp.width, comp.height);
     let pin = [leaf(*b"sspc", &sspc.0), leaf(*b"opti", &opti.0)];
     let body = [item_head(7, id, name), list(*b"Pin ", &pin.concat())];

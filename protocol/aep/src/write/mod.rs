@@ -227,13 +227,19 @@ pub fn project(spec: &ProjectSpec) -> Vec<u8> {
     let word = version::pack(spec.ae_version, spec.ae_os).to_be_bytes();
     let mut head = vec![0; 20];
     head[4..8].copy_from_slice(&word);
+    let count_type = u8::try_from(spec.frames_count_type).unwrap_or(u8::MAX);
+    let mut older_settings = vec![0; 32];
+    older_settings[14] = count_type;
     let mut settings = vec![0; 40];
-    settings[20] = u8::try_from(spec.frames_count_type).unwrap_or(u8::MAX);
+    settings[20] = count_type;
     let body = [
         b"Egg!".to_vec(),
         leaf(*b"svap", &word),
         leaf(*b"head", &head),
+        leaf(*b"nhed", &older_settings),
         leaf(*b"nnhd", &settings),
+        leaf(*b"adfr", &48_000.0f64.to_be_bytes()),
+        leaf(*b"acer", &[1]),
         list(*b"Fold", &fold),
     ];
     leaf(*b"RIFX", &body.concat())

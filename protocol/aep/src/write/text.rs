@@ -1,19 +1,26 @@
 //! The COS document of a text layer: one font, one style, one text.
 
 use super::TEXT_SIZE;
-use super::chunks::{list, match_name};
+use super::chunks::{Fields, group, leaf, list, match_name, utf8};
 
 /// The property groups that hold a layer's text.
 pub(super) fn properties(text: &str, font: &str) -> Vec<u8> {
-    let document = list(*b"btds", &list(*b"btdk", &document(text, font)));
-    let group = [
+    let value = [
+        leaf(*b"tdsb", &1u32.to_be_bytes()),
+        leaf(*b"tdsn", &utf8("")),
+        leaf(*b"tdb4", &Fields::new(124).u16(0, 0xdb99).0),
+    ];
+    let source = [
+        list(*b"tdbs", &value.concat()),
+        list(*b"btdk", &document(text, font)),
+    ];
+    let properties = [
         match_name("ADBE Text Document"),
-        document,
-        match_name("ADBE Group End"),
+        list(*b"btds", &source.concat()),
     ];
     [
         match_name("ADBE Text Properties"),
-        list(*b"tdgp", &group.concat()),
+        group(&properties.concat()),
     ]
     .concat()
 }

@@ -154,7 +154,7 @@ fn a_sample_cut_anywhere_gives_what_was_before_the_cut() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn damaged_written_projects_never_panic(spec in specs::project(), damage in damage()) {
