@@ -1,6 +1,8 @@
 //! The node daemon: it drives After Effects, verifies frames, and never loses a finished one.
 
 pub mod aerender;
+pub mod cache;
+pub mod frame;
 pub mod process;
 pub mod work;
 

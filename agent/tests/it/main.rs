@@ -1,8 +1,13 @@
 //! The agent's integration tests, one binary.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+mod cache;
+mod frame;
+mod frame_broken;
+mod frame_watch;
 mod logs;
 #[cfg(unix)]
 mod shim;
 mod spool;
 mod stores;
+mod tiff_files;
