@@ -50,7 +50,23 @@ macro_rules! file {
 }
 
 /// The files in the order in which they are applied.
-pub const FILES: &[Migration] = &[file!(0, "00_setup", "app"."partitioned_tables")];
+pub const FILES: &[Migration] = &[
+    file!(0, "00_setup", "app"."partitioned_tables"),
+    file!(1, "01_identity_tenants", "identity"."tenants"),
+    file!(2, "02_identity_users", "identity"."users"),
+    file!(3, "03_identity_billing", "identity"."plans"),
+    file!(4, "04_identity_gamification", "identity"."earned_gifts"),
+    file!(5, "05_content_taxonomy", "content"."categories"),
+    file!(6, "06_content_projects", "content"."projects"),
+    file!(7, "07_content_scenes", "content"."scenes"),
+    file!(8, "08_content_characters_presets", "content"."presets"),
+    file!(9, "09_content_cms", "content"."blogs"),
+    file!(10, "10_studio_saved_projects", "studio"."saved_projects"),
+    file!(11, "11_render_nodes", "render"."nodes"),
+    file!(12, "12_render_jobs", "render"."render_jobs"),
+    file!(13, "13_file_manager", "file_mgr"."files"),
+    file!(14, "14_notification", "notification"."notifications"),
+];
 
 /// What [`migrate`] did, by file name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -310,10 +326,13 @@ mod tests {
 
     #[test]
     fn the_files_are_in_order_and_each_is_one_transaction() {
-        assert!(FILES.is_sorted_by_key(|file| file.version));
-        for file in FILES {
-            let number = format!("{:02}_", file.version);
-            assert!(file.name.starts_with(&number), "{}", file.name);
+        for (position, file) in FILES.iter().enumerate() {
+            assert_eq!(usize::try_from(file.version), Ok(position), "{}", file.name);
+            assert!(
+                file.name.starts_with(&format!("{position:02}_")),
+                "{}",
+                file.name
+            );
             let lines = || file.sql.lines().map(str::trim);
             assert_eq!(
                 lines().filter(|line| *line == "BEGIN;").count(),
@@ -333,5 +352,18 @@ mod tests {
                 file.name
             );
         }
+    }
+
+    #[test]
+    fn every_file_in_the_folder_is_in_the_list() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+        let mut there: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".sql").map(str::to_owned))
+            .collect();
+        there.sort();
+        let listed: Vec<&str> = FILES.iter().map(|file| file.name).collect();
+        assert_eq!(there, listed);
     }
 }

@@ -3,17 +3,16 @@
 //! Which tables those are and how a partition is made without stopping anybody stands in `migrations/00_setup.sql`; the
 //! maintainer's role may call that function and nothing else.
 
-use std::collections::BTreeSet;
-
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use super::error::DatabaseError;
 
-/// Every partition there is. Children are not readable by the maintainer, but the catalogue is.
-const PARTITIONS: &str = "
+/// What this transaction has attached. Others may be making partitions at the same time; theirs are not ours.
+const MADE_HERE: &str = "
     SELECT format('%I.%I', n.nspname, c.relname)
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relispartition AND c.relkind = 'r'";
+     WHERE c.relispartition AND c.relkind = 'r' AND c.xmin = pg_current_xact_id()::xid
+     ORDER BY 1";
 
 /// Makes this month and `ahead` further ones for every partitioned table. Returns the names of what was created: nothing
 /// when all of them exist.
@@ -23,21 +22,12 @@ const PARTITIONS: &str = "
 pub async fn ensure(pool: &PgPool, ahead: i32) -> Result<Vec<String>, DatabaseError> {
     let sql = || DatabaseError::sql("make the monthly partitions");
     let mut tx = pool.begin().await.map_err(sql())?;
-    let before = partitions(&mut tx).await.map_err(sql())?;
-    sqlx::query("SELECT app.ensure_all_months($1)")
-        .bind(ahead)
-        .execute(&mut *tx)
+    let ensure = sqlx::query("SELECT app.ensure_all_months($1)").bind(ahead);
+    ensure.execute(&mut *tx).await.map_err(sql())?;
+    let made = sqlx::query_scalar(MADE_HERE)
+        .fetch_all(&mut *tx)
         .await
         .map_err(sql())?;
-    let after = partitions(&mut tx).await.map_err(sql())?;
     tx.commit().await.map_err(sql())?;
-    Ok(after.difference(&before).cloned().collect())
-}
-
-async fn partitions(session: &mut PgConnection) -> Result<BTreeSet<String>, sqlx::Error> {
-    Ok(sqlx::query_scalar(PARTITIONS)
-        .fetch_all(session)
-        .await?
-        .into_iter()
-        .collect())
+    Ok(made)
 }

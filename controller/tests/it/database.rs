@@ -1,6 +1,11 @@
 //! The database room against a real server.
 
+mod catalogue;
 #[cfg(unix)]
 mod embedded;
+#[cfg(unix)]
+mod managed;
 mod migrations;
+mod partitions;
 mod roles;
+mod tenants;

@@ -55,6 +55,13 @@ fn psql(db: &TestDb, name: &str) {
     );
 }
 
+/// Runs all of them.
+pub fn set_up_by_psql(db: &TestDb) {
+    for file in FILES {
+        psql(db, file.name);
+    }
+}
+
 #[tokio::test]
 async fn a_second_run_changes_nothing() {
     let db = TestDb::empty().await;
@@ -76,9 +83,7 @@ async fn a_second_run_changes_nothing() {
 #[tokio::test]
 async fn a_database_that_psql_set_up_is_adopted() {
     let by_psql = TestDb::empty().await;
-    for file in FILES {
-        psql(&by_psql, file.name);
-    }
+    set_up_by_psql(&by_psql);
     let report = by_psql.database().migrate().await.unwrap();
     assert_eq!(
         (report.applied.len(), report.adopted.len(), report.already),
