@@ -55,3 +55,59 @@ fn read_error(error: ReadExactError) -> LinkError {
         ReadExactError::ReadError(error) => LinkError::Read(error),
     }
 }
+
+/// A datagram's bytes: what [`send`] would write for the message, length and all.
+///
+/// # Errors
+/// [`WireError::Length`] beyond [`wire::MAX_DATAGRAM_BYTES`].
+pub fn to_datagram<T: Serialize>(message: &T) -> Result<Vec<u8>, WireError> {
+    let bytes = wire::encode(message)?;
+    if bytes.len() > wire::MAX_DATAGRAM_BYTES {
+        return Err(WireError::Length(bytes.len()));
+    }
+    Ok(bytes)
+}
+
+/// The message in a datagram made by [`to_datagram`], with nothing left over.
+///
+/// # Errors
+/// When the bytes are no such message.
+pub fn from_datagram<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
+    let wrong = WireError::Length(bytes.len());
+    let (prefix, body) = match bytes.split_first_chunk::<4>() {
+        Some(parts) if bytes.len() <= wire::MAX_DATAGRAM_BYTES => parts,
+        Some(_) | None => return Err(wrong),
+    };
+    if wire::length(*prefix)? != body.len() {
+        return Err(wrong);
+    }
+    wire::decode(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::NodeId;
+    use crate::message::Liveness;
+
+    #[test]
+    fn a_datagram_goes_there_and_back_and_a_cut_one_is_refused() {
+        let sent = Liveness {
+            node: NodeId::new(),
+            boot: Uuid::from_u128(7),
+            counter: u64::MAX,
+        };
+        let bytes = to_datagram(&sent).unwrap();
+        assert_eq!(from_datagram::<Liveness>(&bytes).unwrap(), sent);
+        for length in 0..bytes.len() {
+            assert!(from_datagram::<Liveness>(&bytes[..length]).is_err());
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        assert!(from_datagram::<Liveness>(&longer).is_err());
+        assert!(from_datagram::<Liveness>(&[0; 4096]).is_err());
+        assert!(to_datagram(&vec![0_u8; 4096]).is_err());
+    }
+}

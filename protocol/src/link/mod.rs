@@ -11,7 +11,7 @@ mod framing;
 mod identity;
 mod token;
 
-pub use framing::{LinkError, receive, send};
+pub use framing::{LinkError, from_datagram, receive, send, to_datagram};
 pub use identity::{
     AgentIdentity, ControllerIdentity, IdentityError, KeyAndRequest, agent_client,
     controller_server, enrolment_client, fingerprint,
