@@ -29,10 +29,16 @@ enum Matte {
     Layer(u32),
 }
 
-/// The layers of a composition, top first.
-pub(crate) fn read_all(item: Chunk<'_>, comp_name: &str, warnings: &mut Warnings) -> Vec<RawLayer> {
+/// The layers of a composition, top first; at most `most` of them.
+pub(crate) fn read_all(
+    item: Chunk<'_>,
+    comp_name: &str,
+    most: usize,
+    warnings: &mut Warnings,
+) -> Vec<RawLayer> {
     let mut layers = Vec::new();
-    for list in item.children().filter(|chunk| chunk.kind == Some(*b"Layr")) {
+    let lists = item.children().filter(|chunk| chunk.kind == Some(*b"Layr"));
+    for list in lists.take(most) {
         let index = u32::try_from(layers.len() + 1).unwrap_or(u32::MAX);
         match read(list, index, warnings) {
             Some(layer) => layers.push(layer),

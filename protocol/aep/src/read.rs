@@ -216,7 +216,7 @@ impl Items {
             ));
             return Ok(());
         };
-        let layers = layer::read_all(item, &head.name, warnings);
+        let layers = layer::read_all(item, &head.name, MAX_ITEMS - self.layers + 1, warnings);
         self.layers += layers.len();
         if self.layers > MAX_ITEMS {
             return Err(ReadError::TooMany {

@@ -5,6 +5,7 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 
+use crate::MAX_PROJECT_BYTES;
 use crate::bytes::MAX_STRING_BYTES;
 use crate::chunk::{MAX_DEPTH, Tag};
 use crate::warn::Warnings;
@@ -27,6 +28,11 @@ pub(crate) fn to_rifx(bytes: &[u8], warnings: &mut Warnings) -> Vec<u8> {
     let mut reader = Reader::from_reader(bytes);
     let mut tree = Tree::new();
     loop {
+        if tree.out.len() as u64 > MAX_PROJECT_BYTES {
+            warnings
+                .damaged("the XML holds too many elements: what follows is left out".to_owned());
+            break;
+        }
         match reader.read_event() {
             Ok(Event::Start(start)) => tree.start(&start, warnings),
             Ok(Event::Empty(start)) => {
