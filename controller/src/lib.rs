@@ -1,5 +1,8 @@
 //! The server daemon: it decides (`plan`), does (`farm`), remembers (`store`), speaks to agents (`link`) and to people
 //! (`ops`). See `docs/architecture.md`.
 
+pub mod blobs;
 pub mod database;
+pub mod farm;
+pub mod plan;
 pub mod store;

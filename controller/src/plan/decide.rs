@@ -58,7 +58,10 @@ impl Slots {
 
 /// What should happen now.
 pub fn decide(snapshot: &Snapshot, now: Instant) -> Vec<Choice> {
-    let free = snapshot.nodes.iter().filter(|(_, node)| node.takes_work() && node.free_slots() > 0);
+    let free = snapshot
+        .nodes
+        .iter()
+        .filter(|(_, node)| node.takes_work() && node.free_slots() > 0);
     let mut slots = Slots(free.map(|(id, node)| (*id, node.free_slots())).collect());
     let mut choices = Vec::new();
     let mut jobs: Vec<(&JobId, &Job)> = snapshot.jobs.iter().collect();
@@ -99,21 +102,38 @@ fn frames(
     if waits_for_canary && !job.leases.is_empty() {
         return;
     }
-    let helpers = snapshot.nodes.values().filter(|n| n.takes_work() && n.can_render).count();
+    let helpers = snapshot
+        .nodes
+        .values()
+        .filter(|n| n.takes_work() && n.can_render)
+        .count();
     let helpers = u32::try_from(helpers).unwrap_or(u32::MAX);
     let mut todo = job.todo.clone();
     while let Some(first) = todo.first().copied() {
-        let Some(node) = renderer_for(snapshot, job, now, slots) else { return };
+        let Some(node) = renderer_for(snapshot, job, now, slots) else {
+            return;
+        };
         let length = if waits_for_canary {
             1
         } else {
             frame_job_length(job.cost, spans::count(&todo), helpers)
         };
-        let end = first.hi.min(end_of_run(job, first.lo)).min(first.lo.saturating_add(length));
-        let span = Span { lo: first.lo, hi: end };
+        let end = first
+            .hi
+            .min(end_of_run(job, first.lo))
+            .min(first.lo.saturating_add(length));
+        let span = Span {
+            lo: first.lo,
+            hi: end,
+        };
         spans::remove(&mut todo, span);
         slots.take(node);
-        choices.push(Choice::Frames { job: id, node, span, speculative: false });
+        choices.push(Choice::Frames {
+            job: id,
+            node,
+            span,
+            speculative: false,
+        });
         if waits_for_canary {
             return;
         }
@@ -154,16 +174,29 @@ fn assembly(
     slots: &mut Slots,
     choices: &mut Vec<Choice>,
 ) {
-    let at_work = job.leases.iter().filter_map(|held| snapshot.leases.get(held));
+    let at_work = job
+        .leases
+        .iter()
+        .filter_map(|held| snapshot.leases.get(held));
     let runs_already = at_work
         .filter(|lease| lease.work == LeaseWork::Assemble)
-        .any(|lease| snapshot.nodes.get(&lease.node).is_some_and(|node| node.link != Link::Lost));
+        .any(|lease| {
+            snapshot
+                .nodes
+                .get(&lease.node)
+                .is_some_and(|node| node.link != Link::Lost)
+        });
     if runs_already {
         return;
     }
     let best = candidates(snapshot, job, now, slots)
         .filter(|(_, node)| node.can_assemble)
-        .max_by_key(|(id, _)| (job.frames_by_node.get(id).copied().unwrap_or(0), Reverse(*id)));
+        .max_by_key(|(id, _)| {
+            (
+                job.frames_by_node.get(id).copied().unwrap_or(0),
+                Reverse(*id),
+            )
+        });
     if let Some((node, _)) = best {
         slots.take(node);
         choices.push(Choice::Assemble { job: id, node });
@@ -175,19 +208,41 @@ fn copies(snapshot: &Snapshot, now: Instant, slots: &mut Slots, choices: &mut Ve
     let mut silent: Vec<&Lease> = snapshot
         .leases
         .values()
-        .filter(|lease| matches!(lease.work, LeaseWork::Frames { speculative: false, .. }))
-        .filter(|lease| snapshot.nodes.get(&lease.node).is_some_and(|n| n.link == Link::Silent))
+        .filter(|lease| {
+            matches!(
+                lease.work,
+                LeaseWork::Frames {
+                    speculative: false,
+                    ..
+                }
+            )
+        })
+        .filter(|lease| {
+            snapshot
+                .nodes
+                .get(&lease.node)
+                .is_some_and(|n| n.link == Link::Silent)
+        })
         .collect();
     silent.sort_by_key(|lease| lease.key.attempt);
     for lease in silent {
-        let Some(job) = snapshot.jobs.get(&lease.job) else { continue };
+        let Some(job) = snapshot.jobs.get(&lease.job) else {
+            continue;
+        };
         if !matches!(job.state, JobState::Queued | JobState::Running) {
             continue;
         }
         for span in uncopied(snapshot, job, lease) {
-            let Some(node) = renderer_for(snapshot, job, now, slots) else { return };
+            let Some(node) = renderer_for(snapshot, job, now, slots) else {
+                return;
+            };
             slots.take(node);
-            choices.push(Choice::Frames { job: lease.job, node, span, speculative: true });
+            choices.push(Choice::Frames {
+                job: lease.job,
+                node,
+                span,
+                speculative: true,
+            });
         }
     }
 }
@@ -196,8 +251,17 @@ fn uncopied(snapshot: &Snapshot, job: &Job, lease: &Lease) -> Vec<Span> {
     let mut rest = snapshot.unpublished(lease);
     for held in &job.leases {
         match snapshot.leases.get(held).map(|other| other.work) {
-            Some(LeaseWork::Frames { span, speculative: true }) => spans::remove(&mut rest, span),
-            Some(LeaseWork::Frames { speculative: false, .. } | LeaseWork::Assemble) | None => {}
+            Some(LeaseWork::Frames {
+                span,
+                speculative: true,
+            }) => spans::remove(&mut rest, span),
+            Some(
+                LeaseWork::Frames {
+                    speculative: false, ..
+                }
+                | LeaseWork::Assemble,
+            )
+            | None => {}
         }
     }
     rest
@@ -225,14 +289,30 @@ fn help(
             .iter()
             .filter_map(|held| snapshot.leases.get(held))
             .filter(|lease| !lease.shrinking && !lease.stopping)
-            .filter(|lease| matches!(lease.work, LeaseWork::Frames { speculative: false, .. }))
-            .filter(|lease| snapshot.nodes.get(&lease.node).is_some_and(|n| n.link == Link::Online))
+            .filter(|lease| {
+                matches!(
+                    lease.work,
+                    LeaseWork::Frames {
+                        speculative: false,
+                        ..
+                    }
+                )
+            })
+            .filter(|lease| {
+                snapshot
+                    .nodes
+                    .get(&lease.node)
+                    .is_some_and(|n| n.link == Link::Online)
+            })
             .filter_map(|lease| Some((snapshot.unpublished(lease).last().copied()?, lease)))
             .max_by_key(|(rest, lease)| (rest.len(), lease.key.attempt));
         if let Some((rest, lease)) = longest {
             let half = rest.len() / 2;
             if half >= 2 && f64::from(half) * cost.frame_ms > 2.0 * cost.startup_ms {
-                choices.push(Choice::Shrink { attempt: lease.key.attempt, until: rest.hi - half });
+                choices.push(Choice::Shrink {
+                    attempt: lease.key.attempt,
+                    until: rest.hi - half,
+                });
                 idle -= 1;
             }
         }

@@ -15,6 +15,10 @@ pub fn seconds_left(snapshot: &Snapshot, job: &Job) -> Option<u64> {
         .count()
         .max(1);
     let millis = f64::from(left) * cost.frame_ms / at_work as f64
-        + if job.todo.is_empty() { 0.0 } else { cost.startup_ms };
+        + if job.todo.is_empty() {
+            0.0
+        } else {
+            cost.startup_ms
+        };
     Some((millis / 1000.0).ceil() as u64)
 }

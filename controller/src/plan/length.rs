@@ -17,7 +17,11 @@ pub fn frame_job_length(cost: Option<Cost>, left: u32, helpers: u32) -> u32 {
         Some(cost) => {
             // S ≤ (S + n·f) / 10  ⇔  n ≥ 9·S / f
             let worth = (9.0 * cost.startup_ms / cost.frame_ms.max(0.1)).ceil();
-            guided.max(if worth < f64::from(LONGEST) { worth as u32 } else { LONGEST })
+            guided.max(if worth < f64::from(LONGEST) {
+                worth as u32
+            } else {
+                LONGEST
+            })
         }
     };
     length.min(share).clamp(1, LONGEST)
@@ -28,7 +32,10 @@ mod tests {
     use super::*;
 
     fn cost(startup_ms: f64, frame_ms: f64) -> Option<Cost> {
-        Some(Cost { startup_ms, frame_ms })
+        Some(Cost {
+            startup_ms,
+            frame_ms,
+        })
     }
 
     #[test]
@@ -43,7 +50,11 @@ mod tests {
             (cost(1e12, 0.0), 1_000_000, 1, 5_000),
             (cost(1.0, 1.0), 1, 0, 1),
         ] {
-            assert_eq!(frame_job_length(cost, left, helpers), length, "{left} left, {helpers} helpers");
+            assert_eq!(
+                frame_job_length(cost, left, helpers),
+                length,
+                "{left} left, {helpers} helpers"
+            );
         }
     }
 }

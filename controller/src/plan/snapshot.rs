@@ -55,7 +55,8 @@ impl Node {
 
     /// Slots that nothing runs in.
     pub fn free_slots(&self) -> u32 {
-        self.slots.saturating_sub(u32::try_from(self.leases.len()).unwrap_or(u32::MAX))
+        self.slots
+            .saturating_sub(u32::try_from(self.leases.len()).unwrap_or(u32::MAX))
     }
 }
 
@@ -147,7 +148,11 @@ impl Snapshot {
         }
         if let Some(job) = self.jobs.get_mut(&lease.job) {
             job.leases.push(attempt);
-            if let LeaseWork::Frames { span, speculative: false } = lease.work {
+            if let LeaseWork::Frames {
+                span,
+                speculative: false,
+            } = lease.work
+            {
                 spans::remove(&mut job.todo, span);
             }
         }

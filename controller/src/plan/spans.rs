@@ -44,7 +44,8 @@ pub fn count(set: &[Span]) -> u32 {
 
 /// Whether an ordinal is in the set.
 pub fn contains(set: &[Span], ordinal: u32) -> bool {
-    set.get(set.partition_point(|s| s.hi <= ordinal)).is_some_and(|s| s.lo <= ordinal)
+    set.get(set.partition_point(|s| s.hi <= ordinal))
+        .is_some_and(|s| s.lo <= ordinal)
 }
 
 #[cfg(test)]

@@ -80,7 +80,10 @@ pub async fn publish(
         .into_iter()
         .map(|row| {
             let offered = if row.published {
-                Offered::Published { job: JobId(row.job_id), late: !row.live }
+                Offered::Published {
+                    job: JobId(row.job_id),
+                    late: !row.live,
+                }
             } else {
                 Offered::Already
             };
@@ -92,10 +95,12 @@ pub async fn publish(
         .iter()
         .zip(&column.ordinals)
         // The same frame twice in one batch: the first is what the row says, the second came after it.
-        .map(|(attempt, ordinal)| match found.get_mut(&(*attempt, *ordinal)) {
-            Some(offered) => std::mem::replace(offered, Offered::Already),
-            None => Offered::Refused,
-        })
+        .map(
+            |(attempt, ordinal)| match found.get_mut(&(*attempt, *ordinal)) {
+                Some(offered) => std::mem::replace(offered, Offered::Already),
+                None => Offered::Refused,
+            },
+        )
         .collect())
 }
 
@@ -119,22 +124,34 @@ impl Columns {
         let each = || frames.iter().map(|(_, header)| header);
         Self {
             attempts: each().map(|f| f.lease.attempt.0).collect(),
-            epochs: each().map(|f| i64::try_from(f.lease.epoch).unwrap_or(-1)).collect(),
+            epochs: each()
+                .map(|f| i64::try_from(f.lease.epoch).unwrap_or(-1))
+                .collect(),
             nodes: frames.iter().map(|(node, _)| node.0).collect(),
             ordinals: each().map(|f| int(f.ordinal)).collect(),
             digests: each().map(|f| f.blob.digest.0.to_vec()).collect(),
-            bytes: each().map(|f| i64::try_from(f.blob.bytes).unwrap_or(i64::MAX)).collect(),
+            bytes: each()
+                .map(|f| i64::try_from(f.blob.bytes).unwrap_or(i64::MAX))
+                .collect(),
             pixels: each().map(|f| f.pixels.0.to_vec()).collect(),
-            renderers: each().map(|f| f.renderer.chars().take(200).collect()).collect(),
+            renderers: each()
+                .map(|f| f.renderer.chars().take(200).collect())
+                .collect(),
             millis: each().map(|f| int(f.render_ms)).collect(),
             lumas: each().map(|f| clean(f.measures.mean_luma)).collect(),
-            hashes: each().map(|f| f.measures.perceptual_hash.cast_signed()).collect(),
+            hashes: each()
+                .map(|f| f.measures.perceptual_hash.cast_signed())
+                .collect(),
         }
     }
 }
 
 fn clean(luma: f32) -> f32 {
-    if luma.is_finite() { luma.clamp(0.0, 1.0) } else { 0.0 }
+    if luma.is_finite() {
+        luma.clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
 }
 
 /// Which jobs and nodes these leases belong to; unknown ones are left out.
@@ -146,11 +163,17 @@ pub async fn jobs_of(
     keys: &[LeaseKey],
 ) -> Result<Vec<(AttemptId, JobId)>, StoreError> {
     let ids: Vec<Uuid> = keys.iter().map(|key| key.attempt.0).collect();
-    let rows = sqlx::query!("SELECT id, job_id FROM render.attempts WHERE id = ANY ($1)", &ids)
-        .fetch_all(connection)
-        .await
-        .named("jobs of leases")?;
-    Ok(rows.into_iter().map(|row| (AttemptId(row.id), JobId(row.job_id))).collect())
+    let rows = sqlx::query!(
+        "SELECT id, job_id FROM render.attempts WHERE id = ANY ($1)",
+        &ids
+    )
+    .fetch_all(connection)
+    .await
+    .named("jobs of leases")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (AttemptId(row.id), JobId(row.job_id)))
+        .collect())
 }
 
 /// All frames of a job, by ordinal.
@@ -176,7 +199,10 @@ pub async fn blobs(
                 what: "frames.digest",
                 value: hex::encode(&row.digest),
             })?;
-            let blob = BlobRef { digest, bytes: row.bytes.unsigned_abs() };
+            let blob = BlobRef {
+                digest,
+                bytes: row.bytes.unsigned_abs(),
+            };
             Ok((row.ordinal.unsigned_abs(), blob, NodeId(row.node_id)))
         })
         .collect()

@@ -114,7 +114,10 @@ pub async fn insert_package(
 /// When the database refuses.
 pub async fn insert(tx: &mut PgConnection, job: &JobRow) -> Result<(), StoreError> {
     let volume = |kind| {
-        job.tracks.iter().find(|track| track.kind == kind).map(|track| i32::from(track.volume))
+        job.tracks
+            .iter()
+            .find(|track| track.kind == kind)
+            .map(|track| i32::from(track.volume))
     };
     let tracks = serde_json::to_value(&job.tracks).unwrap_or_default();
     let [red, green, blue] = job.background;
@@ -223,9 +226,19 @@ pub async fn read(connection: &mut PgConnection, which: Which) -> Result<Vec<Job
             (Some(ids), false, None, None, None, i64::MAX)
         }
         Which::Unfinished => (None, true, None, None, None, i64::MAX),
-        Which::Page { tenant, matching, before, limit } => {
-            (None, false, Some(tenant.0), matching, before.map(|id| id.0), limit)
-        }
+        Which::Page {
+            tenant,
+            matching,
+            before,
+            limit,
+        } => (
+            None,
+            false,
+            Some(tenant.0),
+            matching,
+            before.map(|id| id.0),
+            limit,
+        ),
     };
     let rows = sqlx::query_as!(
         Raw,
@@ -257,7 +270,10 @@ pub async fn read(connection: &mut PgConnection, which: Which) -> Result<Vec<Job
 }
 
 fn job_of(raw: Raw) -> Result<JobRow, StoreError> {
-    let unreadable = |what, value: &str| StoreError::Unreadable { what, value: value.to_owned() };
+    let unreadable = |what, value: &str| StoreError::Unreadable {
+        what,
+        value: value.to_owned(),
+    };
     let ratio = |num: i64, den: i64| {
         let (num, den) = (u64::try_from(num).ok()?, u64::try_from(den).ok()?);
         Ratio::new(num, den)
@@ -322,7 +338,10 @@ pub async fn set_state(
     to: JobState,
     change: &Change,
 ) -> Result<bool, StoreError> {
-    let started = matches!(to, JobState::Preparing | JobState::Running | JobState::Assembling);
+    let started = matches!(
+        to,
+        JobState::Preparing | JobState::Running | JobState::Assembling
+    );
     let done = sqlx::query!(
         "UPDATE render.render_jobs
             SET state = $3, reason = coalesce($4, reason),
@@ -332,7 +351,10 @@ pub async fn set_state(
         job.0,
         from.as_str(),
         to.as_str(),
-        change.reason.as_ref().map(|why| why.chars().take(4000).collect::<String>()),
+        change
+            .reason
+            .as_ref()
+            .map(|why| why.chars().take(4000).collect::<String>()),
         started,
         to.is_final(),
     )
@@ -360,7 +382,9 @@ pub async fn published(
     .fetch_all(connection)
     .await
     .named("published ordinals")?;
-    rows.into_iter().map(|row| Ok((JobId(row.job_id), ranges::parse(&row.spans)?))).collect()
+    rows.into_iter()
+        .map(|row| Ok((JobId(row.job_id), ranges::parse(&row.spans)?)))
+        .collect()
 }
 
 /// Locks the hot state of jobs, in one order, as a statement of its own: every later statement of the transaction sees
@@ -377,7 +401,11 @@ pub async fn lock(tx: &mut PgConnection, jobs: &[JobId]) -> Result<Vec<JobId>, S
     .fetch_all(tx)
     .await
     .named("lock jobs")?;
-    Ok(rows.into_iter().filter(|row| row.open).map(|row| JobId(row.job_id)).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.open)
+        .map(|row| JobId(row.job_id))
+        .collect())
 }
 
 /// Closes a job to leasing and publishing. The caller has locked it.
@@ -385,10 +413,13 @@ pub async fn lock(tx: &mut PgConnection, jobs: &[JobId]) -> Result<Vec<JobId>, S
 /// # Errors
 /// When the database refuses.
 pub async fn close(tx: &mut PgConnection, job: JobId) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE render.job_todo SET open = false WHERE job_id = $1", job.0)
-        .execute(tx)
-        .await
-        .named("close job")?;
+    sqlx::query!(
+        "UPDATE render.job_todo SET open = false WHERE job_id = $1",
+        job.0
+    )
+    .execute(tx)
+    .await
+    .named("close job")?;
     Ok(())
 }
 
@@ -421,6 +452,9 @@ fn int(value: u32) -> i32 {
 
 impl From<UnknownName> for StoreError {
     fn from(error: UnknownName) -> Self {
-        Self::Unreadable { what: "a name", value: error.to_string() }
+        Self::Unreadable {
+            what: "a name",
+            value: error.to_string(),
+        }
     }
 }

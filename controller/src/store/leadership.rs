@@ -67,9 +67,12 @@ pub async fn renew(pool: &PgPool, epoch: i64, term: Duration) -> Result<bool, St
 /// # Errors
 /// When the database is away.
 pub async fn release(pool: &PgPool, epoch: i64) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE render.leadership SET until = now() WHERE epoch = $1", epoch)
-        .execute(pool)
-        .await
-        .named("release leadership")?;
+    sqlx::query!(
+        "UPDATE render.leadership SET until = now() WHERE epoch = $1",
+        epoch
+    )
+    .execute(pool)
+    .await
+    .named("release leadership")?;
     Ok(())
 }

@@ -88,7 +88,10 @@ pub async fn lease(tx: &mut PgConnection, wanted: &[Wanted]) -> Result<Vec<Lease
     Ok(rows
         .into_iter()
         .map(|row| Leased {
-            key: LeaseKey { attempt: AttemptId(row.id), epoch: row.epoch.unsigned_abs() },
+            key: LeaseKey {
+                attempt: AttemptId(row.id),
+                epoch: row.epoch.unsigned_abs(),
+            },
             number: row.number,
         })
         .collect())
@@ -119,7 +122,10 @@ pub async fn lease_assembly(
     .await
     .named("lease assembly")?;
     Ok(row.map(|row| Leased {
-        key: LeaseKey { attempt, epoch: row.epoch.unsigned_abs() },
+        key: LeaseKey {
+            attempt,
+            epoch: row.epoch.unsigned_abs(),
+        },
         number: row.number,
     }))
 }
@@ -276,7 +282,9 @@ pub async fn give_back(
     .fetch_all(tx)
     .await
     .named("give frames back")?;
-    rows.into_iter().map(|row| Ok((JobId(row.job_id), ranges::parse(&row.back)?))).collect()
+    rows.into_iter()
+        .map(|row| Ok((JobId(row.job_id), ranges::parse(&row.back)?)))
+        .collect()
 }
 
 /// Ends frame jobs whose frames are all published or failed. Answers which; the others are untouched.
@@ -387,7 +395,10 @@ pub async fn live(
     rows.into_iter()
         .map(|row| {
             Ok(LiveRow {
-                key: LeaseKey { attempt: AttemptId(row.id), epoch: row.epoch.unsigned_abs() },
+                key: LeaseKey {
+                    attempt: AttemptId(row.id),
+                    epoch: row.epoch.unsigned_abs(),
+                },
                 number: row.number,
                 job: JobId(row.job_id),
                 node: NodeId(row.node_id),

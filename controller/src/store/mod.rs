@@ -90,10 +90,13 @@ pub async fn begin_tenant(
     tenant: flatrender_protocol::TenantId,
 ) -> Result<Tx, StoreError> {
     let mut tx = pool.begin().await.named("begin")?;
-    sqlx::query_scalar!("SELECT set_config('app.tenant_id', $1, true)", tenant.to_string())
-        .fetch_one(&mut *tx)
-        .await
-        .named("set tenant")?;
+    sqlx::query_scalar!(
+        "SELECT set_config('app.tenant_id', $1, true)",
+        tenant.to_string()
+    )
+    .fetch_one(&mut *tx)
+    .await
+    .named("set tenant")?;
     Ok(tx)
 }
 
@@ -107,5 +110,8 @@ pub async fn commit(tx: Tx) -> Result<(), StoreError> {
 
 /// Reads an enum from its name in a row.
 fn parse<T: std::str::FromStr>(what: &'static str, value: &str) -> Result<T, StoreError> {
-    value.parse().map_err(|_| StoreError::Unreadable { what, value: value.to_owned() })
+    value.parse().map_err(|_| StoreError::Unreadable {
+        what,
+        value: value.to_owned(),
+    })
 }

@@ -174,8 +174,12 @@ pub async fn set_inventory(
     inventory: &Inventory,
 ) -> Result<(), StoreError> {
     let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
-    let renderers: Vec<String> =
-        inventory.renderers.iter().take(32).map(|line| cut(line, 100)).collect();
+    let renderers: Vec<String> = inventory
+        .renderers
+        .iter()
+        .take(32)
+        .map(|line| cut(line, 100))
+        .collect();
     sqlx::query!(
         "UPDATE render.nodes
             SET boot_id = $2, agent_version = $3, hostname = $4, os = $5, cores = $6, memory_mib = $7, slots = $8,
@@ -253,13 +257,31 @@ pub async fn insert_samples(
     let at: Vec<OffsetDateTime> = samples.iter().map(|(_, at, _)| *at).collect();
     let cpu: Vec<f32> = samples
         .iter()
-        .map(|(_, _, s)| if s.cpu_percent.is_finite() { s.cpu_percent.clamp(0.0, 100.0) } else { 0.0 })
+        .map(|(_, _, s)| {
+            if s.cpu_percent.is_finite() {
+                s.cpu_percent.clamp(0.0, 100.0)
+            } else {
+                0.0
+            }
+        })
         .collect();
-    let memory: Vec<i64> = samples.iter().map(|(_, _, s)| big(s.memory_used_mib)).collect();
-    let disk: Vec<i64> = samples.iter().map(|(_, _, s)| big(s.disk_free_mib)).collect();
-    let busy: Vec<i32> = samples.iter().map(|(_, _, s)| small(s.slots_busy)).collect();
+    let memory: Vec<i64> = samples
+        .iter()
+        .map(|(_, _, s)| big(s.memory_used_mib))
+        .collect();
+    let disk: Vec<i64> = samples
+        .iter()
+        .map(|(_, _, s)| big(s.disk_free_mib))
+        .collect();
+    let busy: Vec<i32> = samples
+        .iter()
+        .map(|(_, _, s)| small(s.slots_busy))
+        .collect();
     let renderers: Vec<i32> = samples.iter().map(|(_, _, s)| small(s.renderers)).collect();
-    let theirs: Vec<i64> = samples.iter().map(|(_, _, s)| big(s.renderers_memory_mib)).collect();
+    let theirs: Vec<i64> = samples
+        .iter()
+        .map(|(_, _, s)| big(s.renderers_memory_mib))
+        .collect();
     let spooled: Vec<i32> = samples.iter().map(|(_, _, s)| small(s.spooled)).collect();
     sqlx::query!(
         "INSERT INTO render.node_health_logs
@@ -291,9 +313,14 @@ pub async fn set_cache(
     node: NodeId,
     entries: &[(Digest, u64)],
 ) -> Result<(), StoreError> {
-    let digests: Vec<Vec<u8>> = entries.iter().map(|(digest, _)| digest.0.to_vec()).collect();
-    let bytes: Vec<i64> =
-        entries.iter().map(|(_, bytes)| i64::try_from(*bytes).unwrap_or(i64::MAX)).collect();
+    let digests: Vec<Vec<u8>> = entries
+        .iter()
+        .map(|(digest, _)| digest.0.to_vec())
+        .collect();
+    let bytes: Vec<i64> = entries
+        .iter()
+        .map(|(_, bytes)| i64::try_from(*bytes).unwrap_or(i64::MAX))
+        .collect();
     sqlx::query!(
         "DELETE FROM render.node_template_cache WHERE node_id = $1 AND NOT digest = ANY ($2::bytea[])",
         node.0,
@@ -314,4 +341,21 @@ pub async fn set_cache(
     .await
     .named("set cache rows")?;
     Ok(())
+}
+
+/// The names of all nodes.
+///
+/// # Errors
+/// When the database is away.
+pub async fn names(
+    connection: &mut PgConnection,
+) -> Result<std::collections::HashMap<NodeId, String>, StoreError> {
+    let rows = sqlx::query!("SELECT id, name FROM render.nodes")
+        .fetch_all(connection)
+        .await
+        .named("names of nodes")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (NodeId(row.id), row.name))
+        .collect())
 }

@@ -9,15 +9,24 @@ use super::StoreError;
 /// # Errors
 /// [`StoreError::Unreadable`] when it is not the canonical form.
 pub fn parse(text: &str) -> Result<Vec<Span>, StoreError> {
-    let wrong = || StoreError::Unreadable { what: "a multirange", value: text.chars().take(100).collect() };
-    let body = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).ok_or_else(wrong)?;
+    let wrong = || StoreError::Unreadable {
+        what: "a multirange",
+        value: text.chars().take(100).collect(),
+    };
+    let body = text
+        .strip_prefix('{')
+        .and_then(|t| t.strip_suffix('}'))
+        .ok_or_else(wrong)?;
     if body.is_empty() {
         return Ok(Vec::new());
     }
     let mut spans = Vec::new();
     for piece in body.split_inclusive(')') {
         let piece = piece.trim_start_matches(',');
-        let inner = piece.strip_prefix('[').and_then(|t| t.strip_suffix(')')).ok_or_else(wrong)?;
+        let inner = piece
+            .strip_prefix('[')
+            .and_then(|t| t.strip_suffix(')'))
+            .ok_or_else(wrong)?;
         let (lo, hi) = inner.split_once(',').ok_or_else(wrong)?;
         let lo = lo.parse().map_err(|_| wrong())?;
         let hi = hi.parse().map_err(|_| wrong())?;
@@ -34,13 +43,19 @@ pub fn parse_one(text: &str) -> Result<Span, StoreError> {
     let spans = parse(&format!("{{{text}}}"))?;
     match spans.as_slice() {
         [span] => Ok(*span),
-        _ => Err(StoreError::Unreadable { what: "a range", value: text.to_owned() }),
+        _ => Err(StoreError::Unreadable {
+            what: "a range",
+            value: text.to_owned(),
+        }),
     }
 }
 
 /// Text that PostgreSQL reads as `int4multirange`.
 pub fn write(spans: &[Span]) -> String {
-    let pieces: Vec<String> = spans.iter().map(|s| format!("[{},{})", s.lo, s.hi)).collect();
+    let pieces: Vec<String> = spans
+        .iter()
+        .map(|s| format!("[{},{})", s.lo, s.hi))
+        .collect();
     format!("{{{}}}", pieces.join(","))
 }
 

@@ -1,0 +1,161 @@
+//! Frames whose bytes are durable become official: one transaction a batch, acknowledged after its commit.
+
+use std::collections::HashMap;
+
+use flatrender_protocol::message::{FrameHeader, FrameOutcome, LeaseKey, ToAgent};
+use flatrender_protocol::state::JobEvent;
+use flatrender_protocol::{AttemptId, JobId, NodeId, Span};
+
+use super::Leader;
+use crate::plan::{Cost, spans};
+use crate::store::frames::{self, Offered};
+use crate::store::{StoreError, commit, jobs};
+
+impl Leader {
+    pub(super) async fn publish(&mut self) -> Result<(), StoreError> {
+        let came = std::mem::take(&mut self.frames);
+        if came.is_empty() {
+            return Ok(());
+        }
+        let offered: Vec<(NodeId, FrameHeader)> = came
+            .into_iter()
+            .map(|(node, _, header)| (node, header))
+            .collect();
+        let jobs_of = self.jobs_of(&offered).await?;
+        let mut ids: Vec<JobId> = jobs_of.values().copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut tx = self.begin().await?;
+        jobs::lock(&mut tx, &ids).await?;
+        let outcomes = frames::publish(&mut tx, &offered).await?;
+        let mut complete = Vec::new();
+        let mut events = Vec::new();
+        for id in ids {
+            if self.becomes_complete(id, &offered, &outcomes) {
+                events.extend(
+                    self.step(&mut tx, id, JobEvent::FramesComplete, None)
+                        .await?,
+                );
+                complete.push(id);
+            }
+        }
+        Self::write_events(&mut tx, &events).await?;
+        commit(tx).await?;
+        self.farm.news.notify_waiters();
+        for ((node, header), outcome) in offered.iter().zip(outcomes) {
+            self.published(*node, header, outcome);
+        }
+        for id in complete {
+            self.frames_complete(id).await?;
+        }
+        self.finish_awaited().await
+    }
+
+    async fn jobs_of(
+        &self,
+        offered: &[(NodeId, FrameHeader)],
+    ) -> Result<HashMap<AttemptId, JobId>, StoreError> {
+        let mut known = HashMap::new();
+        let mut unknown: Vec<LeaseKey> = Vec::new();
+        for (_, header) in offered {
+            match self.snapshot.leases.get(&header.lease.attempt) {
+                Some(lease) => {
+                    known.insert(lease.key.attempt, lease.job);
+                }
+                None => unknown.push(header.lease),
+            }
+        }
+        if !unknown.is_empty() {
+            let mut tx = self.begin().await?;
+            known.extend(frames::jobs_of(&mut tx, &unknown).await?);
+            commit(tx).await?;
+        }
+        Ok(known)
+    }
+
+    /// Whether this batch publishes the last frames of a job.
+    fn becomes_complete(
+        &self,
+        id: JobId,
+        offered: &[(NodeId, FrameHeader)],
+        outcomes: &[Offered],
+    ) -> bool {
+        let Some(job) = self.snapshot.jobs.get(&id) else {
+            return false;
+        };
+        let mut done = job.published.clone();
+        for ((_, header), outcome) in offered.iter().zip(outcomes) {
+            if matches!(outcome, Offered::Published { job, .. } if *job == id) {
+                spans::add(&mut done, one(header.ordinal));
+            }
+        }
+        spans::count(&done) == job.total && spans::count(&job.published) < job.total
+    }
+
+    fn published(&mut self, node: NodeId, header: &FrameHeader, outcome: Offered) {
+        let outcome = match outcome {
+            Offered::Published { job: id, late } => {
+                if let Some(job) = self.snapshot.jobs.get_mut(&id) {
+                    spans::add(&mut job.published, one(header.ordinal));
+                    if late {
+                        spans::remove(&mut job.todo, one(header.ordinal));
+                    }
+                    *job.frames_by_node.entry(node).or_default() += 1;
+                    let first = self
+                        .snapshot
+                        .leases
+                        .get(&header.lease.attempt)
+                        .and_then(|lease| lease.span())
+                        .is_some_and(|span| span.lo == header.ordinal);
+                    job.cost = Some(learn(job.cost, f64::from(header.render_ms), first));
+                }
+                FrameOutcome::Published
+            }
+            Offered::Already => FrameOutcome::AlreadyPublished,
+            Offered::Refused => FrameOutcome::Refused {
+                reason: "no lease of this node names it, or its job is over".to_owned(),
+            },
+        };
+        let (lease, ordinal) = (header.lease, header.ordinal);
+        self.send(
+            node,
+            ToAgent::FrameAck {
+                lease,
+                ordinal,
+                outcome,
+            },
+        );
+    }
+}
+
+/// What frames have cost, newest ones counting most. The first frame of a lease carries the start-up.
+fn learn(before: Option<Cost>, millis: f64, first: bool) -> Cost {
+    const WEIGHT: f64 = 0.2;
+    let mix = |old: f64| old + WEIGHT * (millis - old);
+    match before {
+        None => Cost {
+            startup_ms: millis,
+            frame_ms: millis,
+        },
+        Some(cost) if first => Cost {
+            startup_ms: mix(cost.startup_ms),
+            ..cost
+        },
+        // The first measure of a frame replaces what the canary's start-up stood in for.
+        Some(cost) if cost.frame_ms >= cost.startup_ms => Cost {
+            frame_ms: millis,
+            ..cost
+        },
+        Some(cost) => Cost {
+            frame_ms: mix(cost.frame_ms),
+            ..cost
+        },
+    }
+}
+
+fn one(ordinal: u32) -> Span {
+    Span {
+        lo: ordinal,
+        hi: ordinal + 1,
+    }
+}

@@ -1,0 +1,78 @@
+//! The use cases of the farm: submit, lease, report, publish, assemble, cancel, enrol, lead. `link` and `ops` call in here;
+//! here `plan` decides and `store` remembers. One leader task owns what changes ([`leader`]); everything else asks it through
+//! one bounded channel or reads the database.
+
+mod admit;
+mod cancel;
+mod grants;
+mod inputs;
+pub mod leader;
+mod presence;
+mod settings;
+mod sound;
+mod submit;
+mod views;
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use flatrender_protocol::JobId;
+use sqlx::PgPool;
+use tokio::sync::{Notify, mpsc};
+
+use crate::blobs::Blobs;
+
+pub use admit::{EnrolError, Enrolled, Signed};
+pub use cancel::CancelError;
+pub use grants::Grants;
+pub use inputs::{FromAgent, Input, SessionId};
+pub use presence::{Heard, Presence};
+pub use settings::Settings;
+pub use submit::SubmitError;
+pub use views::PageQuery;
+
+/// How many inputs may wait for the leader; beyond it, senders wait.
+const INPUTS: usize = 1024;
+
+/// The farm, as `link` and `ops` see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Farm {
+    /// To the leader.
+    pub inputs: mpsc::Sender<Input>,
+    /// When each node was last heard.
+    pub presence: Arc<Presence>,
+    /// Which blobs each node may read.
+    pub grants: Arc<Grants>,
+    /// The store.
+    pub blobs: Blobs,
+    /// Rings when events were written.
+    pub news: Arc<Notify>,
+    pub(crate) estimates: Arc<RwLock<HashMap<JobId, u64>>>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) worker: PgPool,
+    pub(crate) tenant: PgPool,
+}
+
+impl Farm {
+    /// The farm over two pools: the leader's role, and the role of tenants' requests. The receiver is the leader's.
+    pub fn new(
+        worker: PgPool,
+        tenant: PgPool,
+        blobs: Blobs,
+        settings: Settings,
+    ) -> (Self, mpsc::Receiver<Input>) {
+        let (inputs, receiver) = mpsc::channel(INPUTS);
+        let farm = Self {
+            inputs,
+            presence: Arc::default(),
+            grants: Arc::default(),
+            blobs,
+            news: Arc::default(),
+            estimates: Arc::default(),
+            settings: Arc::new(settings),
+            worker,
+            tenant,
+        };
+        (farm, receiver)
+    }
+}
