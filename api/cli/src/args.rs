@@ -1,0 +1,262 @@
+//! The command line, as clap reads it. Words here are help texts; what commands do is elsewhere.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::render::Sound;
+
+/// The farm's command line.
+#[derive(Debug, Parser)]
+#[command(name = "flatctl", version, about, propagate_version = true)]
+pub struct Cli {
+    /// Taken by every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Taken by every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The farm: https://HOST[:PORT], or http://127.0.0.1:PORT
+    #[arg(long, global = true, env = "FLATRENDER_SERVER", value_name = "URL")]
+    #[arg(default_value = "http://127.0.0.1:7480", hide_env_values = true)]
+    pub server: String,
+    /// The admin token; other users of this machine can see it here, so prefer FLATRENDER_TOKEN or --token-file
+    #[arg(long, global = true, env = "FLATRENDER_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// A file that holds the admin token
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Send the token over plain http to another machine
+    #[arg(long, global = true)]
+    pub insecure_http: bool,
+    /// One JSON document for one answer, one object a line for what streams
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Say nothing but data and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On terminals, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Render a composition of a project to a film
+    Render(Box<Render>),
+    /// Render jobs
+    #[command(subcommand)]
+    Job(Job),
+    /// Nodes: the machines that render
+    #[command(subcommand)]
+    Node(Node),
+    /// After Effects projects on this machine
+    #[command(subcommand)]
+    Aep(Aep),
+    /// Fetch the film of a finished job
+    Download(Download),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// The project: .aep, .aepx, .aet or .mogrt
+    pub file: PathBuf,
+    /// The composition, by name
+    #[arg(long, value_name = "NAME")]
+    pub comp: String,
+    /// Display frames, such as 0-99, 0-99:2 or 5,9,40-50; default: the work area
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+    pub frames: Option<String>,
+    /// What the job is called
+    #[arg(long)]
+    pub name: Option<String>,
+    /// 0 to 100, higher first
+    #[arg(long, value_parser = clap::value_parser!(i32).range(0..=100))]
+    pub priority: Option<i32>,
+    /// Music, with its volume in percent
+    #[arg(long, value_name = "FILE[@0-200%]")]
+    pub music: Option<Sound>,
+    /// Sound effects
+    #[arg(long, value_name = "FILE[@0-200%]")]
+    pub sfx: Option<Sound>,
+    /// A voice
+    #[arg(long, value_name = "FILE[@0-200%]")]
+    pub voiceover: Option<Sound>,
+    /// Wait for the film and write it here, over what is there
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Follow the job to its end
+    #[arg(long)]
+    pub watch: bool,
+    /// How long the farm may be away.
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// How long a watch bears silence.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Patience {
+    /// While watching: how long the farm may be away before we give up, such as 90s or 5m
+    #[arg(long, default_value = "60s", value_parser = parse_duration, value_name = "TIME")]
+    pub patience: Duration,
+}
+
+/// `job …`.
+#[derive(Debug, Subcommand)]
+pub enum Job {
+    /// List jobs, newest first
+    Ls {
+        /// Only jobs of this name, id or last eight characters of the id
+        #[arg(long = "match", value_name = "TEXT")]
+        matching: Option<String>,
+        /// Most rows
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one job
+    Show {
+        /// Its name, id or last eight characters of the id
+        job: String,
+    },
+    /// Follow a job to its end
+    Watch {
+        /// Its name, id or last eight characters of the id
+        job: String,
+        /// How long the farm may be away.
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Cancel a job
+    Cancel {
+        /// Its name, id or last eight characters of the id
+        job: String,
+    },
+}
+
+/// `download`.
+#[derive(Debug, Args)]
+pub struct Download {
+    /// The job's name, id or last eight characters of the id
+    pub job: String,
+    /// Where to write it, over what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `node …`.
+#[derive(Debug, Subcommand)]
+pub enum Node {
+    /// List nodes
+    Ls {
+        /// Only nodes of this name, id or last eight characters of the id
+        #[arg(long = "match", value_name = "TEXT")]
+        matching: Option<String>,
+        /// Most rows
+        #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one node
+    Show {
+        /// Its name, id or last eight characters of the id
+        node: String,
+    },
+    /// Join tokens: what a new node enrols with
+    #[command(subcommand)]
+    Token(Token),
+}
+
+/// `node token …`.
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a join token; it is shown once
+    Create {
+        /// How long it works, such as 90s, 30m, 1h or 7d
+        #[arg(long, default_value = "1h", value_parser = parse_duration, value_name = "TIME")]
+        valid: Duration,
+    },
+}
+
+/// `aep …`.
+#[derive(Debug, Subcommand)]
+pub enum Aep {
+    /// Show what is in a project, without After Effects
+    Inspect {
+        /// The project: .aep, .aepx, .aet or .mogrt
+        file: PathBuf,
+    },
+}
+
+/// `90s`, `30m`, `1h`, `7d`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("\"{text}\" is not a time; write for example 90s, 30m, 1h or 7d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    let total = number
+        .checked_mul(seconds)
+        .filter(|total| *total <= 366 * 86_400);
+    total
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("\"{text}\" is more than a year"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(604_800)));
+        for wrong in [
+            "",
+            "5",
+            "h",
+            "-1h",
+            "1w",
+            "99999999999999999999s",
+            "5é",
+            "1000d",
+        ] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

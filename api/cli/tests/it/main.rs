@@ -1,0 +1,11 @@
+//! Transcripts of the binary against a farm of this process, which answers recorded shapes over the real HTTP parts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod aep;
+mod errors;
+mod farm;
+mod job;
+mod node;
+mod render;
+mod transcript;
