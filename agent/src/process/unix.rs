@@ -236,11 +236,13 @@ mod system {
     use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
     pub(super) fn boot() -> String {
-        System::boot_time().to_string()
+        System::boot_time().unwrap_or_default().to_string()
     }
 
     fn read(which: ProcessesToUpdate<'_>) -> Vec<Process> {
-        let mut system = System::new();
+        let Ok(mut system) = System::new() else {
+            return Vec::new();
+        };
         system.refresh_processes_specifics(which, true, ProcessRefreshKind::nothing().with_cpu());
         system
             .processes()

@@ -70,12 +70,12 @@ pub fn members(_tree: &Tree) -> Vec<Ident> {
 
 /// Which run of the system this is.
 pub fn boot() -> String {
-    sysinfo::System::boot_time().to_string()
+    sysinfo::System::boot_time().unwrap_or_default().to_string()
 }
 
 /// Names the process that has this number now.
 pub fn identify(pid: u32) -> Option<Ident> {
-    let mut system = sysinfo::System::new();
+    let mut system = sysinfo::System::new().ok()?;
     let which = [sysinfo::Pid::from_u32(pid)];
     system.refresh_processes_specifics(
         sysinfo::ProcessesToUpdate::Some(&which),

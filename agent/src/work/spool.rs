@@ -272,6 +272,16 @@ impl Spool {
         Some(entry.spooled.clone())
     }
 
+    /// `session` could not send a frame; it may be taken again.
+    pub fn give_back(&self, session: u64, lease: LeaseKey, ordinal: u32) {
+        if let Some(entry) = self.lock().entries.get_mut(&(lease, ordinal))
+            && entry.taken_by == Some(session)
+        {
+            entry.taken_by = None;
+        }
+        self.more.notify_waiters();
+    }
+
     /// The controller has said what became of a frame: it leaves. Whether it was there. Blocks on the disk, shortly.
     ///
     /// # Errors

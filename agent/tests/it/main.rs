@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod cache;
+#[cfg(unix)]
+mod farm;
 mod frame;
 mod frame_broken;
 mod frame_watch;
@@ -11,3 +13,5 @@ mod shim;
 mod spool;
 mod stores;
 mod tiff_files;
+#[cfg(unix)]
+mod work;

@@ -103,18 +103,28 @@ impl Shim {
                 program: program.to_owned(),
                 source,
             })?;
-        // Reaps it if it ends before this agent does; otherwise the system does.
-        tokio::spawn(async move {
-            let _ = child.wait().await;
-        });
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
             if (files.born().exists() || files.exit().exists())
                 && let Some(shim) = Self::claim(&files).map_err(in_folder)?
             {
+                // Reaps it if it ends before this agent does; otherwise the system does.
+                tokio::spawn(async move { child.wait().await });
                 return Ok(shim);
             }
+            if let Ok(Some(_)) = child.try_wait()
+                && !files.exit().exists()
+            {
+                break;
+            }
             tokio::time::sleep(LOOK).await;
+        }
+        // It must not come up later.
+        let _ = std::fs::remove_file(files.order());
+        let _ = child.kill().await;
+        if files.born().exists() {
+            // It was killed after it had started something.
+            let _ = Self::end_of(&files).await;
         }
         let mut said = std::fs::read_to_string(files.errors()).unwrap_or_default();
         said.truncate(
