@@ -23,7 +23,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// The farm: https://HOST[:PORT], or http://127.0.0.1:PORT
+    /// The farm: https://HOST:PORT, or http://127.0.0.1:PORT
     #[arg(long, global = true, env = "FLATRENDER_SERVER", value_name = "URL")]
     #[arg(default_value = "http://127.0.0.1:7480", hide_env_values = true)]
     pub server: String,

@@ -229,7 +229,11 @@ impl<'a> Watch<'a> {
         let state = self
             .screen
             .painted_err(state_paint(self.job.state), self.job.state.as_str());
-        let head = format!("{}  {state}  {}", safe(&self.job.name), progress(&self.job));
+        let head = format!(
+            "{}  {state}  {}",
+            safe(&self.job.name),
+            progress(&self.job, true)
+        );
         self.screen.say(&head);
     }
 
@@ -241,7 +245,7 @@ impl<'a> Watch<'a> {
         let state = self
             .screen
             .painted_err(state_paint(job.state), job.state.as_str());
-        let head = format!("{}  {state}  {}", safe(&job.name), progress(job));
+        let head = format!("{}  {state}  {}", safe(&job.name), progress(job, false));
         let mut workers: Vec<String> = job
             .leases
             .iter()
@@ -256,9 +260,7 @@ impl<'a> Watch<'a> {
         {
             workers.push(format!("and {more} more"));
         }
-        let rest = job.eta_seconds.map_or(String::new(), |left| {
-            format!("about {} left", duration(left))
-        });
+        let rest = eta(job).unwrap_or_default();
         board.show(head, u64::from(job.frames_done), rest, &workers);
     }
 
@@ -296,7 +298,7 @@ fn percent(job: &JobView) -> u32 {
     u32::try_from(u64::from(job.frames_done) * 100 / total).unwrap_or(100)
 }
 
-fn progress(job: &JobView) -> String {
+fn progress(job: &JobView, with_eta: bool) -> String {
     let mut text = format!(
         "{} of {} frames ({} %)",
         count(u64::from(job.frames_done)),
@@ -312,10 +314,17 @@ fn progress(job: &JobView) -> String {
         1 => text += ", 1 node",
         more => text += &format!(", {more} nodes"),
     }
-    if let (Some(left), false) = (job.eta_seconds, job.state.is_final()) {
-        text += &format!(", about {} left", duration(left));
+    if with_eta {
+        text.extend(eta(job).map(|left| format!(", {left}")));
     }
     text
+}
+
+fn eta(job: &JobView) -> Option<String> {
+    let left = job
+        .eta_seconds
+        .filter(|left| *left > 0 && !job.state.is_final());
+    left.map(|left| format!("about {} left", duration(left)))
 }
 
 /// What one node does for the job.
