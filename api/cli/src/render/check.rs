@@ -36,8 +36,8 @@ pub(super) fn render(args: &Render, did: &str) -> Result<(), Failure> {
         check_frames(&project, comp, frames, did)?;
     }
     footage(&project, comp, did)?;
-    for (kind, sound) in super::sounds(args) {
-        check_sound(sound, kind.as_str(), did)?;
+    for (index, (kind, sound)) in super::sounds(args).into_iter().enumerate() {
+        check_sound(sound, kind.as_str(), &format!("/tracks/{index}/file"), did)?;
     }
     if let Some(out) = &args.out {
         writable(out, did)?;
@@ -143,10 +143,10 @@ fn footage(project: &Project, comp: &Composition, did: &str) -> Result<(), Failu
     ))
 }
 
-fn check_sound(sound: &Sound, kind: &str, did: &str) -> Result<(), Failure> {
+fn check_sound(sound: &Sound, kind: &str, pointer: &str, did: &str) -> Result<(), Failure> {
     let refused = |why: String| {
         let why = format!("{kind} {}: {why}", sound.file.display());
-        Failure::input(did, "/tracks", "unreadable", why)
+        Failure::input(did, pointer, "unreadable", why)
     };
     let about = fs::metadata(&sound.file).map_err(|error| refused(last_cause(&error)))?;
     if !about.is_file() {

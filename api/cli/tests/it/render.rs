@@ -89,6 +89,14 @@ async fn what_can_be_known_here_is_refused_here() {
         (json.exit, json.problem().errors[0].pointer.as_str()),
         (8, "/composition")
     );
+    let sounds = ["--music", "song@2.wav", "--sfx", "gone.wav", "--json"];
+    let json = within(
+        folder.path(),
+        &farm,
+        &[&["render", "promo.aep", "--comp", "Main"], &sounds[..]].concat(),
+    )
+    .await;
+    assert_eq!(json.problem().errors[0].pointer, "/tracks/1/file");
     let whole = a_project();
     std::fs::write(folder.path().join("promo.aep"), &whole[..whole.len() - 300]).unwrap();
     assert_snapshot!(render(&["--comp", "Main"]).await.shown(), @"
