@@ -6,8 +6,8 @@ use std::path::Path;
 use bytes::{Bytes, BytesMut};
 use flatrender_protocol::Digest;
 use flatrender_protocol::message::BlobRef;
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{
@@ -144,18 +144,16 @@ impl Blobs {
     }
 
     /// Stores a stream that must be what was announced. Nothing is visible until all of it is there, checked and synced.
-    /// `next` gives the next piece, `None` at the end.
     ///
     /// # Errors
     /// [`BlobError::Mismatch`], [`BlobError::TooLarge`], [`BlobError::Receive`], or when the disk fails.
-    pub async fn put_stream<F, E>(
+    pub async fn put_stream<E>(
         &self,
         area: Area,
         announced: &BlobRef,
-        mut next: F,
+        mut pieces: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<(), BlobError>
     where
-        F: AsyncFnMut() -> Result<Option<Bytes>, E>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         if announced.bytes > MAX_BLOB_BYTES {
@@ -167,7 +165,7 @@ impl Blobs {
             .store
             .put_multipart(&key(area, announced.digest))
             .await?;
-        match fill(upload.as_mut(), announced, &mut next).await {
+        match fill(upload.as_mut(), announced, &mut pieces).await {
             Ok(()) => {
                 upload.complete().await?;
                 Ok(())
@@ -220,22 +218,19 @@ impl Blobs {
     }
 }
 
-async fn fill<F, E>(
+async fn fill<E>(
     upload: &mut dyn MultipartUpload,
     announced: &BlobRef,
-    next: &mut F,
+    pieces: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
 ) -> Result<(), BlobError>
 where
-    F: AsyncFnMut() -> Result<Option<Bytes>, E>,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut hasher = blake3::Hasher::new();
     let mut came = 0_u64;
     let mut part = BytesMut::with_capacity(PART_BYTES);
-    while let Some(piece) = next()
-        .await
-        .map_err(|error| BlobError::Receive(error.into()))?
-    {
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| BlobError::Receive(error.into()))?;
         came += piece.len() as u64;
         if came > announced.bytes {
             break;
@@ -275,13 +270,8 @@ fn key(area: Area, digest: Digest) -> Key {
 mod tests {
     use super::*;
 
-    fn pieces(bytes: &'static [u8]) -> impl AsyncFnMut() -> Result<Option<Bytes>, std::io::Error> {
-        let mut left = bytes;
-        async move || {
-            let (piece, rest) = left.split_at(left.len().min(7));
-            left = rest;
-            Ok((!piece.is_empty()).then(|| Bytes::from_static(piece)))
-        }
+    fn pieces(bytes: &'static [u8]) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Unpin {
+        futures_util::stream::iter(bytes.chunks(7).map(|piece| Ok(Bytes::from_static(piece))))
     }
 
     #[tokio::test]
