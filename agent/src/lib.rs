@@ -5,6 +5,7 @@ pub mod aerender;
 pub mod cache;
 pub mod config;
 mod daemon;
+pub mod film;
 pub mod frame;
 pub mod link;
 pub mod process;

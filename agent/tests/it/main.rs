@@ -4,6 +4,8 @@
 mod cache;
 #[cfg(unix)]
 mod farm;
+mod film;
+mod film_sound;
 mod frame;
 mod frame_broken;
 mod frame_watch;
