@@ -3,9 +3,15 @@
 //! Which tables those are and how a partition is made without stopping anybody stands in `migrations/00_setup.sql`; the
 //! maintainer's role may call that function and nothing else.
 
+use std::time::{Duration, Instant};
+
 use sqlx::PgPool;
 
 use super::error::DatabaseError;
+
+/// How long to come back for locks that others hold, and how often.
+const BUSY_WITHIN: Duration = Duration::from_secs(60);
+const BUSY_PAUSE: Duration = Duration::from_millis(250);
 
 /// What this transaction has attached. Others may be making partitions at the same time; theirs are not ours.
 const MADE_HERE: &str = "
@@ -20,14 +26,28 @@ const MADE_HERE: &str = "
 /// # Errors
 /// When the function is refused or fails, for example because `pool` is not the maintainer's or `ahead` is not 0 to 60.
 pub async fn ensure(pool: &PgPool, ahead: i32) -> Result<Vec<String>, DatabaseError> {
-    let sql = || DatabaseError::sql("make the monthly partitions");
-    let mut tx = pool.begin().await.map_err(sql())?;
+    let until = Instant::now() + BUSY_WITHIN;
+    loop {
+        match attempt(pool, ahead).await {
+            Err(error) if is_busy(&error) && Instant::now() < until => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            done => return done.map_err(DatabaseError::sql("make the monthly partitions")),
+        }
+    }
+}
+
+async fn attempt(pool: &PgPool, ahead: i32) -> Result<Vec<String>, sqlx::Error> {
+    let mut tx = pool.begin().await?;
     let ensure = sqlx::query("SELECT app.ensure_all_months($1)").bind(ahead);
-    ensure.execute(&mut *tx).await.map_err(sql())?;
-    let made = sqlx::query_scalar(MADE_HERE)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(sql())?;
-    tx.commit().await.map_err(sql())?;
+    ensure.execute(&mut *tx).await?;
+    let made = sqlx::query_scalar(MADE_HERE).fetch_all(&mut *tx).await?;
+    tx.commit().await?;
     Ok(made)
+}
+
+/// The maintainer waits for a lock two seconds at most, so as not to stop those who queue behind it.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "55P03")
 }

@@ -137,6 +137,7 @@ impl Keeper {
             }
             let proven = std::mem::take(&mut self.control().proven);
             let Some(pause) = attempts.next(&ended, proven) else {
+                drop(plan.lock);
                 phase.send_replace(Phase::Failed(ended.text()));
                 return;
             };

@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection};
 
-use crate::cluster::programs_dir;
+use crate::cluster::{programs_dir, scratch_dir};
 
 /// Set for the process that plays the controller: the base folder of its cluster.
 const PLAY: &str = "FLATRENDER_TEST_PLAYS_CONTROLLER";
@@ -26,10 +26,20 @@ const PLAY: &str = "FLATRENDER_TEST_PLAYS_CONTROLLER";
 struct Base(tempfile::TempDir);
 
 impl Base {
+    /// For a cluster that is not synced.
     fn new() -> Self {
+        Self::within(scratch_dir())
+    }
+
+    /// For one that is.
+    fn on_disk() -> Self {
+        Self::within(Path::new("/tmp"))
+    }
+
+    fn within(folder: &Path) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("flatrender-embedded-")
-            .tempdir_in("/tmp")
+            .tempdir_in(folder)
             .expect("a folder");
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755))
             .expect("its mode is set");
@@ -199,7 +209,7 @@ async fn a_cluster_is_made_stopped_and_started_again_with_its_data() {
 
 #[tokio::test]
 async fn the_server_is_durable_private_and_has_no_port() {
-    let base = Base::new();
+    let base = Base::on_disk();
     let database = Database::open(&base.source(), &BTreeMap::new())
         .await
         .unwrap();
@@ -234,7 +244,7 @@ async fn the_server_is_durable_private_and_has_no_port() {
 
 #[tokio::test]
 async fn a_killed_controller_takes_its_server_with_it() {
-    let base = Base::new();
+    let base = Base::on_disk();
     let server = Controller::start(&base).kill();
     if cfg!(target_os = "linux") {
         wait_until("the server ends", || !is_there(server));
@@ -245,7 +255,7 @@ async fn a_killed_controller_takes_its_server_with_it() {
 
 #[tokio::test]
 async fn controller_and_server_killed_together_come_back_with_what_was_committed() {
-    let base = Base::new();
+    let base = Base::on_disk();
     let server = base.start().await;
     write(&base, MAKE).await;
     server.stop().await;
@@ -420,7 +430,7 @@ async fn data_of_another_major_version_is_refused_with_both_versions_named() {
 
 #[tokio::test]
 async fn an_ordinary_user_runs_it_as_itself_and_root_keeps_to_that_account() {
-    let base = Base::new();
+    let base = Base::on_disk();
     if !nix::unistd::Uid::effective().is_root() {
         eprintln!(
             "SKIP: an_ordinary_user_runs_it_as_itself_and_root_keeps_to_that_account: not root"
@@ -446,4 +456,35 @@ async fn an_ordinary_user_runs_it_as_itself_and_root_keeps_to_that_account() {
     let server = base.start().await;
     assert_eq!(count(&base).await, 1);
     server.stop().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_lock_file_whose_process_is_another_program_by_now_does_not_stop_the_start() {
+    use std::os::unix::fs::MetadataExt;
+    let base = Base::new();
+    base.start().await.stop().await;
+    let meta = std::fs::metadata(base.path().join("data")).unwrap();
+    let mut other = Command::new("sleep");
+    other.arg("600");
+    if nix::unistd::Uid::effective().is_root() {
+        other.uid(meta.uid()).gid(meta.gid()); // the server would not mind another user's process
+    }
+    let mut other = other.spawn().unwrap();
+    let lock_file = base.path().join("data/postmaster.pid");
+    std::fs::write(
+        &lock_file,
+        format!("{}\n{}\n", other.id(), base.path().join("data").display()),
+    )
+    .unwrap();
+    let server = base.start().await;
+    assert_eq!(base.recorded_pid(), server.pid());
+    server.stop().await;
+    assert_eq!(
+        other.try_wait().unwrap(),
+        None,
+        "the other program was left alone"
+    );
+    other.kill().unwrap();
+    other.wait().unwrap();
 }

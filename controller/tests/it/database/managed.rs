@@ -9,6 +9,8 @@ use flatrender_controller::database::migrations::FILES;
 use flatrender_controller::database::{Database, DatabaseError, Role, Source};
 use sqlx::{Connection, PgConnection};
 
+use crate::cluster::scratch_dir;
+
 /// With everything in it that quoting could get wrong.
 const PASSWORD: &str = r#"it's "quoted" \ back; -- $$ %s ~"#;
 
@@ -48,7 +50,7 @@ fn url(base: &Path, user: &str, password: &str) -> String {
 async fn a_migrator_without_superuser_sets_everything_up_and_roles_log_in_with_their_passwords() {
     let dir = tempfile::Builder::new()
         .prefix("flatrender-managed-")
-        .tempdir_in("/tmp")
+        .tempdir_in(scratch_dir())
         .unwrap();
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let base = dir.path().join("pg");

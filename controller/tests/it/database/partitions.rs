@@ -2,6 +2,8 @@
 
 use flatrender_controller::database::{Role, partitions};
 
+use sqlx::{AssertSqlSafe, Executor};
+
 use super::migrations::set_up_by_psql;
 use crate::cluster::TestDb;
 
@@ -67,6 +69,16 @@ async fn todays_rows_fit_after_psql_and_ensure() {
 #[tokio::test]
 async fn four_maintainers_at_once_make_each_month_once() {
     let db = TestDb::new().await;
+    // So that those who wait are sent away, and have to come back.
+    let impatient = format!(
+        "ALTER ROLE fr_maint IN DATABASE {} SET lock_timeout = '5ms'",
+        db.name()
+    );
+    db.admin()
+        .await
+        .execute(AssertSqlSafe(impatient))
+        .await
+        .unwrap();
     let ensure = || db.database().ensure_partitions(12);
     let (a, b, c, d) = tokio::join!(ensure(), ensure(), ensure(), ensure());
     let partitions = "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r'";
