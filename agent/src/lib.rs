@@ -7,6 +7,7 @@ pub mod config;
 mod daemon;
 pub mod film;
 pub mod frame;
+pub mod host;
 pub mod link;
 pub mod process;
 pub mod work;

@@ -1,4 +1,4 @@
-//! Answers for: the file operations of the cache that must not be got wrong: syncing folders, hashing files, free space.
+//! Answers for: the file operations of the cache that must not be got wrong: syncing folders, hashing and protecting files.
 
 use std::fs::File;
 use std::io;
@@ -36,24 +36,4 @@ pub(super) fn write_protect(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn write_protect(_: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// Bytes that this account may still write on the disk that holds `path`.
-#[cfg(unix)]
-#[allow(clippy::useless_conversion, reason = "these are 32 bits wide on macOS")]
-pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
-    let found = nix::sys::statvfs::statvfs(path)?;
-    Ok(u64::from(found.blocks_available()) * u64::from(found.fragment_size()))
-}
-
-/// Bytes that this account may still write on the disk that holds `path`.
-#[cfg(not(unix))]
-pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
-    let path = std::path::absolute(path)?;
-    sysinfo::Disks::new_with_refreshed_list()
-        .iter()
-        .filter(|disk| path.starts_with(disk.mount_point()))
-        .max_by_key(|disk| disk.mount_point().as_os_str().len())
-        .map(sysinfo::Disk::available_space)
-        .ok_or_else(|| io::Error::other("no disk holds this path"))
 }

@@ -17,6 +17,7 @@ use super::disk;
 use super::error::CacheError;
 use super::fetch::{Fetch, fetch_into};
 use super::index::{Index, Victim};
+use crate::host::free_bytes;
 
 /// How much the cache may take.
 #[derive(Debug, Clone, Copy)]
@@ -201,7 +202,7 @@ impl Inner {
         loop {
             let limit = self.limits.max_bytes;
             let over = index.total() > limit;
-            let free = disk::free_bytes(&self.blobs)
+            let free = free_bytes(&self.blobs)
                 .map_err(CacheError::io("ask for free space at", &self.blobs))?;
             let floor = self.limits.min_free_bytes;
             let tight = to_come > 0 && free < to_come.saturating_add(floor);
