@@ -112,7 +112,9 @@ def rust_files():
 
 
 def without_tests(text):
-    return text.split("#[cfg(test)]\nmod tests", 1)[0]
+    """The code alone: no unit tests, no comments."""
+    code = text.split("#[cfg(test)]\nmod tests", 1)[0]
+    return "\n".join(line for line in code.split("\n") if not line.lstrip().startswith("//"))
 
 
 def sources():

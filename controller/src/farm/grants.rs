@@ -1,22 +1,22 @@
 //! Which blobs each node may read: those that its live leases name, and no others.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, RwLock};
+use std::sync::RwLock;
 
 use flatrender_protocol::{AttemptId, Digest, NodeId};
 
+/// What the live leases of one node name.
+type OfNode = HashMap<AttemptId, HashSet<Digest>>;
+
 /// The digests of live leases, by node.
 #[derive(Debug, Default)]
-pub struct Grants(RwLock<HashMap<NodeId, HashMap<AttemptId, Arc<HashSet<Digest>>>>>);
+pub struct Grants(RwLock<HashMap<NodeId, OfNode>>);
 
 impl Grants {
     /// A lease names these.
     pub fn give(&self, node: NodeId, attempt: AttemptId, digests: HashSet<Digest>) {
         let mut nodes = self.0.write().expect("nobody panics while holding it");
-        nodes
-            .entry(node)
-            .or_default()
-            .insert(attempt, Arc::new(digests));
+        nodes.entry(node).or_default().insert(attempt, digests);
     }
 
     /// The lease is over.

@@ -8,7 +8,7 @@ use flatrender_protocol::state::JobState;
 use flatrender_protocol::{FrameList, JobId, Ratio, TenantId};
 use time::OffsetDateTime;
 
-use super::{Farm, sound};
+use super::{Farm, Input, sound};
 use crate::blobs::{Area, BlobError};
 use crate::store::events::{self, NewEvent, Who};
 use crate::store::jobs::{self, JobRow, TrackRow};
@@ -135,6 +135,8 @@ impl Farm {
         events::write(&mut tx, &[event]).await?;
         store::commit(tx).await?;
         self.news.notify_waiters();
+        // The notification tells every controller; this one need not wait for it. A full channel is a leader at work.
+        self.inputs.try_send(Input::Wake).ok();
         Ok(())
     }
 
@@ -153,6 +155,18 @@ impl Farm {
         let size = bytes.len() as u64;
         let parsed = tokio::task::spawn_blocking(move || flatrender_aep::parse(&bytes)).await;
         match parsed {
+            Ok(Ok(project)) if project.damaged => {
+                let detail = format!(
+                    "\"{}\" is cut or damaged: {}; save it again in After Effects, or upload it again",
+                    file.file_name,
+                    project
+                        .warnings
+                        .first()
+                        .map_or("bytes are missing", String::as_str)
+                );
+                wrong.say("/project", "damaged", detail);
+                Ok(None)
+            }
             Ok(Ok(project)) => Ok(Some((size, project))),
             Ok(Err(error)) => {
                 let detail = format!("\"{}\" can't be read: {}", file.file_name, chain(&error));

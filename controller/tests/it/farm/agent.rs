@@ -1,0 +1,296 @@
+//! An agent that is a channel: it takes what the leader says, and says what the test wants.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use flatrender_controller::blobs::Area;
+use flatrender_controller::farm::{Farm, FromAgent, Input, SessionId};
+use flatrender_protocol::message::{
+    BlobRef, Ending, EnrolRequest, FilmReport, FrameHeader, FrameOutcome, FramesWork, Held,
+    Inventory, Lease, LeaseKey, Measures, OutcomeClass, Packing, Report, ToAgent, Work,
+};
+use flatrender_protocol::{Digest, NodeId};
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+static SESSIONS: AtomicU64 = AtomicU64::new(1);
+
+pub struct FakeAgent {
+    pub node: NodeId,
+    farm: Farm,
+    session: SessionId,
+    inbox: mpsc::Receiver<ToAgent>,
+}
+
+impl FakeAgent {
+    /// Enrols, connects and says that it holds nothing.
+    pub async fn join(farm: &Farm, name: &str) -> Self {
+        let node = enrol(farm, name).await;
+        Self::connect(farm, node, Vec::new()).await
+    }
+
+    /// Connects and says what it holds.
+    pub async fn connect(farm: &Farm, node: NodeId, held: Vec<Held>) -> Self {
+        let (to_agent, inbox) = mpsc::channel(1024);
+        let session = SessionId(SESSIONS.fetch_add(1, Ordering::SeqCst));
+        farm.presence.of(node).note(Instant::now());
+        let joined = Input::Joined {
+            node,
+            session,
+            boot: Uuid::new_v4(),
+            agent_version: "0.1.0".to_owned(),
+            to_agent,
+        };
+        farm.inputs.send(joined).await.expect("a leader");
+        let mut agent = Self {
+            node,
+            farm: farm.clone(),
+            session,
+            inbox,
+        };
+        agent
+            .say(FromAgent::Inventory(Inventory {
+                hostname: "host".to_owned(),
+                os: "test".to_owned(),
+                cores: 2,
+                memory_mib: 1024,
+                slots: 1,
+                renderers: vec!["25.2x26".to_owned()],
+                can_assemble: true,
+            }))
+            .await;
+        agent.say(FromAgent::Holding(held)).await;
+        agent
+            .hear(|message| matches!(message, ToAgent::Verdicts(_)).then_some(()))
+            .await;
+        agent
+    }
+
+    pub async fn say(&self, what: FromAgent) {
+        let said = Input::Said {
+            node: self.node,
+            session: self.session,
+            what,
+        };
+        self.farm.inputs.send(said).await.expect("a leader");
+    }
+
+    /// The first message that `pick` takes; others are dropped. It lives while it waits.
+    pub async fn hear<T>(&mut self, mut pick: impl FnMut(ToAgent) -> Option<T>) -> T {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            self.live();
+            let wait = tokio::time::timeout(Duration::from_millis(50), self.inbox.recv()).await;
+            match wait {
+                Ok(Some(message)) => {
+                    if let Some(value) = pick(message) {
+                        return value;
+                    }
+                }
+                Ok(None) => panic!("the leader ended the session"),
+                Err(_) => {
+                    assert!(
+                        tokio::time::Instant::now() < deadline,
+                        "the leader said nothing of it"
+                    );
+                }
+            }
+        }
+    }
+
+    pub fn live(&self) {
+        self.farm.presence.of(self.node).note(Instant::now());
+    }
+
+    pub async fn leased(&mut self) -> Lease {
+        self.hear(|message| match message {
+            ToAgent::Lease(lease) => Some(*lease),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn frames_leased(&mut self) -> (LeaseKey, FramesWork) {
+        let lease = self.leased().await;
+        match lease.work {
+            Work::Frames(work) => (lease.key, work),
+            Work::Assemble(work) => panic!("frames were awaited, not {work:?}"),
+        }
+    }
+
+    /// Whether something is leased within a while.
+    pub async fn nothing_leased(&mut self, within: Duration) -> bool {
+        let until = tokio::time::Instant::now() + within;
+        while tokio::time::Instant::now() < until {
+            self.live();
+            if let Ok(Some(ToAgent::Lease(_))) =
+                tokio::time::timeout(Duration::from_millis(20), self.inbox.recv()).await
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub async fn send_frame(&self, key: LeaseKey, ordinal: u32) {
+        let bytes = Bytes::from(format!("frame {ordinal} of {}", key.attempt));
+        let blob = self
+            .farm
+            .blobs
+            .put(Area::Farm, bytes)
+            .await
+            .expect("stored");
+        let header = FrameHeader {
+            lease: key,
+            ordinal,
+            pixels: Digest::of(&ordinal.to_be_bytes()),
+            blob,
+            packing: Packing::ZstdTiff,
+            measures: Measures {
+                width: 64,
+                height: 36,
+                bits: 8,
+                alpha: true,
+                mean_luma: 0.5,
+                perceptual_hash: 7,
+            },
+            render_ms: 10,
+            renderer: "25.2x26".to_owned(),
+        };
+        self.say(FromAgent::Frame(Box::new(header))).await;
+    }
+
+    /// Sends a frame and waits for what became of it.
+    pub async fn frame(&mut self, key: LeaseKey, ordinal: u32) -> FrameOutcome {
+        self.send_frame(key, ordinal).await;
+        self.hear(|message| match message {
+            ToAgent::FrameAck {
+                ordinal: acked,
+                outcome,
+                ..
+            } if acked == ordinal => Some(outcome),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn report(&self, key: LeaseKey, ending: Ending, class: OutcomeClass, message: &str) {
+        self.tell_report(key, ending, class, message, None).await;
+    }
+
+    async fn tell_report(
+        &self,
+        lease: LeaseKey,
+        ending: Ending,
+        class: OutcomeClass,
+        message: &str,
+        film: Option<FilmReport>,
+    ) {
+        let report = Report {
+            lease,
+            ending,
+            class,
+            exit_code: Some(0),
+            message: message.to_owned(),
+            log_tail: String::new(),
+            startup_ms: Some(5),
+            total_ms: 50,
+            film,
+        };
+        self.say(FromAgent::Report(Box::new(report))).await;
+    }
+
+    /// Renders a lease to its end, film or frames.
+    pub async fn work(&mut self, lease: Lease) {
+        match lease.work {
+            Work::Frames(work) => {
+                self.say(FromAgent::Started(lease.key)).await;
+                for ordinal in work.span.ordinals() {
+                    self.live();
+                    self.send_frame(lease.key, ordinal).await;
+                }
+                self.report(lease.key, Ending::Succeeded, OutcomeClass::Ok, "")
+                    .await;
+            }
+            Work::Assemble(work) => {
+                let film = Bytes::from(format!("film of {}", lease.job));
+                let blob = self
+                    .farm
+                    .blobs
+                    .put(Area::Files, film)
+                    .await
+                    .expect("stored");
+                let film = FilmReport {
+                    blob,
+                    width: work.width,
+                    height: work.height,
+                    padded: (0, 0),
+                    frames: work.frames,
+                    duration_ms: work.rate.millis_of(u64::from(work.frames)),
+                    sound: !work.tracks.is_empty(),
+                };
+                self.tell_report(
+                    lease.key,
+                    Ending::Succeeded,
+                    OutcomeClass::Ok,
+                    "",
+                    Some(film),
+                )
+                .await;
+            }
+        }
+    }
+
+    /// Works on whatever comes until `over`.
+    pub async fn work_until(&mut self, mut over: impl AsyncFnMut() -> bool) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        while !over().await {
+            assert!(tokio::time::Instant::now() < deadline, "worked in vain");
+            self.live();
+            let wait = tokio::time::timeout(Duration::from_millis(20), self.inbox.recv()).await;
+            if let Ok(Some(ToAgent::Lease(lease))) = wait {
+                self.work(*lease).await;
+            }
+        }
+    }
+
+    pub async fn disconnect(self) -> NodeId {
+        let left = Input::Left {
+            node: self.node,
+            session: self.session,
+        };
+        self.farm.inputs.send(left).await.expect("a leader");
+        self.node
+    }
+}
+
+pub async fn enrol(farm: &Farm, name: &str) -> NodeId {
+    let secret: [u8; 32] = Digest::of(name.as_bytes()).0;
+    farm.keep_token(&secret, "test", Duration::from_secs(60))
+        .await
+        .expect("a token");
+    let request = EnrolRequest {
+        secret,
+        signing_request: Vec::new(),
+        name: name.to_owned(),
+        hostname: "host".to_owned(),
+        os: "test".to_owned(),
+    };
+    let sign = |node: NodeId, _: &[u8]| {
+        Ok(flatrender_controller::farm::Signed {
+            certificate: node.0.as_bytes().to_vec(),
+            fingerprint: Digest::of(node.0.as_bytes()).0,
+            not_after: OffsetDateTime::now_utc() + Duration::from_secs(3600),
+        })
+    };
+    farm.enrol(&request, sign).await.expect("enrolled").node
+}
+
+pub fn blob_of(bytes: &[u8]) -> BlobRef {
+    BlobRef {
+        digest: Digest::of(bytes),
+        bytes: bytes.len() as u64,
+    }
+}
