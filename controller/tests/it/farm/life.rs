@@ -72,6 +72,7 @@ async fn three_agents_share_and_nothing_is_rendered_twice() {
 async fn the_canary_opens_the_range() {
     let settings = flatrender_controller::farm::Settings {
         canary: true,
+        silent_after_ms: 8_000,
         ..quick()
     };
     let farm = TestFarm::start(settings).await;
@@ -90,7 +91,7 @@ async fn the_canary_opens_the_range() {
         .report(key, Ending::Succeeded, OutcomeClass::Ok, "")
         .await;
     let (_, work) = second.frames_leased().await;
-    assert!(work.span.lo >= 1);
+    assert!(work.span.lo >= 1, "{work:?}");
     assert_eq!(farm.job(job.id).await.frames_done, 1);
     farm.stop().await;
 }
