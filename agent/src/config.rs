@@ -21,7 +21,7 @@ pub enum NodeKind {
 }
 
 /// How the agent works on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where everything of the agent's own lies. Not read from the file, which lies in it.
@@ -31,15 +31,15 @@ pub struct Config {
     pub renderer: Option<PathBuf>,
     /// Attempts at once.
     pub slots: u32,
-    /// Whose machine this is.
+    /// Whose machine this is; `dedicated` unless said.
     pub kind: NodeKind,
     /// Controllers, as `host:port`, instead of those of the join token.
     pub controllers: Vec<String>,
     /// Files and folders that After Effects leaves after it was killed and that would hold up its next start with a
     /// dialog. Removed before a start that follows a forced kill, on dedicated nodes only.
     pub crash_repair_marks: Vec<PathBuf>,
-    /// How long a shim goes on without an agent, in milliseconds.
-    pub shim_unclaimed_ms: u64,
+    /// How long a shim goes on without an agent.
+    pub shim_unclaimed_seconds: f64,
     /// Whether renderers are stopped when the agent ends; otherwise they go on and the next agent finds them.
     pub stop_renderers: bool,
     /// Most bytes of finished frames that wait for the controller.
@@ -95,10 +95,10 @@ impl Default for Config {
             data_dir: PathBuf::new(),
             renderer: None,
             slots: 1,
-            kind: NodeKind::Shared,
+            kind: NodeKind::Dedicated,
             controllers: Vec::new(),
             crash_repair_marks: Vec::new(),
-            shim_unclaimed_ms: 600_000,
+            shim_unclaimed_seconds: 600.0,
             stop_renderers: false,
             spool_max_bytes: 20 << 30,
             cache_max_bytes: 50 << 30,
@@ -216,6 +216,13 @@ impl Config {
                 reason: "1 to 64 are possible".into(),
             });
         }
+        if !(0.0..=1e9).contains(&self.shim_unclaimed_seconds) {
+            return Err(ConfigError::Value {
+                key: "shim_unclaimed_seconds",
+                value: self.shim_unclaimed_seconds.to_string(),
+                reason: "0 to 1000000000 are possible".into(),
+            });
+        }
         if let Some(bad) = crate::aerender::bad_folder(&self.data_dir) {
             return Err(ConfigError::Value {
                 key: "data_dir",
@@ -235,7 +242,7 @@ impl Config {
 
     /// How long a shim goes on without an agent.
     pub fn shim_unclaimed(&self) -> Duration {
-        Duration::from_millis(self.shim_unclaimed_ms)
+        Duration::try_from_secs_f64(self.shim_unclaimed_seconds).unwrap_or(Duration::MAX)
     }
 }
 

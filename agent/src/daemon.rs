@@ -13,10 +13,10 @@ use uuid::Uuid;
 use crate::aerender;
 use crate::cache::{Cache, CacheLimits};
 use crate::config::Config;
-use crate::link;
 use crate::link::{Addresses, Identity, Line, Spokesman};
 use crate::work::spool::Spool;
 use crate::work::{self, Renderer};
+use crate::{film, link};
 
 /// How long work may take to leave once the agent is told to end.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         .iter()
         .map(|renderer| renderer.version.clone())
         .collect();
-    let inventory = link::inventory(config.slots, versions, false);
+    let inventory = link::inventory(config.slots, versions, film::available().await);
     tracing::info!(node = %identity.node, name = %identity.name, renderer = ?renderer, spooled = spool.state().frames, "agent begins");
     let work = work::start(
         config.clone(),

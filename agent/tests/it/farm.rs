@@ -238,17 +238,20 @@ impl Agent {
         let resume = self.runtime().block_on(self.work.session(out)).unwrap();
         self.sessions += 1;
         let frames: Frames = Arc::default();
+        let packed: Packed = Arc::default();
         self.runtime().spawn(acknowledge(
             self.spool.clone(),
             self.work.clone(),
             self.sessions,
             Arc::clone(&frames),
+            Arc::clone(&packed),
         ));
         Controller {
             held: resume.held,
             heard: resume.then,
             hears,
             frames,
+            packed,
             work: self.work.clone(),
             handle: self.runtime().handle().clone(),
         }
@@ -280,14 +283,15 @@ impl Agent {
 
 /// What became known of frames: how often each came, by ordinal.
 pub type Frames = Arc<Mutex<BTreeMap<u32, u32>>>;
+/// The bytes of frames, by ordinal.
+pub type Packed = Arc<Mutex<BTreeMap<u32, Vec<u8>>>>;
 
-async fn acknowledge(spool: Spool, work: Handle, session: u64, frames: Frames) {
+async fn acknowledge(spool: Spool, work: Handle, session: u64, frames: Frames, packed: Packed) {
     loop {
         let spooled = spool.take(session).await;
-        assert_eq!(
-            Digest::of(&spooled.bytes().unwrap()),
-            spooled.header.blob.digest
-        );
+        let bytes = spooled.bytes().unwrap();
+        assert_eq!(Digest::of(&bytes), spooled.header.blob.digest);
+        packed.lock().unwrap().insert(spooled.header.ordinal, bytes);
         *frames
             .lock()
             .unwrap()
@@ -308,6 +312,7 @@ pub struct Controller {
     pub heard: Vec<ToController>,
     hears: mpsc::Receiver<ToController>,
     pub frames: Frames,
+    pub packed: Packed,
     work: Handle,
     handle: tokio::runtime::Handle,
 }

@@ -3,12 +3,16 @@
 
 mod cache;
 #[cfg(unix)]
+mod controller;
+#[cfg(unix)]
 mod farm;
 mod film;
 mod film_sound;
 mod frame;
 mod frame_broken;
 mod frame_watch;
+#[cfg(unix)]
+mod link;
 mod logs;
 #[cfg(unix)]
 mod shim;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use flatrender_protocol::message::{
-    BlobRef, FrameHeader, FramesWork, Lease, LeaseKey, Measures, Packing, Work,
+    BlobRef, FilmWork, FrameHeader, FramesWork, Lease, LeaseKey, Measures, Packing, Work,
 };
-use flatrender_protocol::{AttemptId, Digest, JobId, Span};
+use flatrender_protocol::{AttemptId, Digest, JobId, Ratio, Span};
 
 /// Waits for `condition`, for at most `limit`.
 pub async fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
@@ -65,5 +65,23 @@ pub fn frame(lease: LeaseKey, ordinal: u32, packed: &[u8]) -> FrameHeader {
         },
         render_ms: 12,
         renderer: "25.2x26".into(),
+    }
+}
+
+pub fn assembly_lease(manifest: BlobRef, frames: u32) -> Lease {
+    Lease {
+        key: key(),
+        job: JobId::new(),
+        job_name: "a film".into(),
+        work: Work::Assemble(FilmWork {
+            manifest,
+            frames,
+            rate: Ratio::new(25, 1).unwrap(),
+            width: 64,
+            height: 36,
+            pixel_aspect: Ratio::new(1, 1).unwrap(),
+            background: [0, 0, 0],
+            tracks: Vec::new(),
+        }),
     }
 }

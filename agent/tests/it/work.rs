@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use flatrender_protocol::Digest;
 use flatrender_protocol::message::{
-    Ending, LeaseKey, OutcomeClass, Report, ToAgent, ToController, Work,
+    BlobRef, Ending, FilmManifest, LeaseKey, OutcomeClass, Report, ToAgent, ToController, Work,
 };
 
 use crate::farm::{Agent, Controller, LIMIT, Stage};
+use crate::stores::assembly_lease;
 
 /// Waits for `condition`, for at most [`LIMIT`].
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
@@ -243,7 +245,7 @@ fn told_to_stop_its_renderers_the_agent_gives_the_rest_back() {
 #[test]
 fn an_unclaimed_renderer_stops_and_the_next_agent_gives_the_rest_back() {
     let mut stage = Stage::new(r#"{"frame_ms": 100}"#);
-    stage.config.shim_unclaimed_ms = 300;
+    stage.config.shim_unclaimed_seconds = 0.3;
     let mut agent = Agent::start(&stage);
     let controller = agent.connect();
     let lease = stage.lease(0, 150);
@@ -442,4 +444,90 @@ fn a_project_that_cannot_be_had_fails_the_attempt() {
     );
     assert!(ordinals.is_empty());
     assert!(stage.rendered().is_empty());
+}
+
+#[test]
+fn an_assembly_makes_a_film_and_reports_when_it_is_stored() {
+    let stage = Stage::new("{}");
+    let (_, _, controller) = one(&stage);
+    let packed = controller.packed.lock().unwrap().clone();
+    let mut blobs = stage.line.blobs.lock().unwrap();
+    let named = |bytes: &[u8]| BlobRef {
+        digest: Digest::of(bytes),
+        bytes: bytes.len() as u64,
+    };
+    let manifest = FilmManifest {
+        frames: packed.values().map(|bytes| named(bytes)).collect(),
+    };
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    let lease = assembly_lease(named(&manifest), 10);
+    blobs.extend(
+        packed
+            .into_values()
+            .map(|bytes| (Digest::of(&bytes), bytes)),
+    );
+    blobs.insert(Digest::of(&manifest), manifest);
+    drop(blobs);
+
+    let mut agent = Agent::start(&stage);
+    let mut controller = agent.connect();
+    let key = lease.key;
+    agent.lease(lease);
+    wait_for("the film", || !stage.line.films.lock().unwrap().is_empty());
+    let (of, film) = stage.line.films.lock().unwrap()[0].clone();
+    assert_eq!(of, key);
+    controller.say(ToAgent::BlobStored {
+        lease: key,
+        digest: Digest::of(&film),
+    });
+    let report = controller.report(key);
+    assert_eq!(report.ending, Ending::Succeeded, "{report:?}");
+    let made = report.film.unwrap();
+    assert_eq!(
+        (made.frames, made.width, made.height, made.sound),
+        (10, 64, 36, false)
+    );
+    assert_eq!(made.blob, named(&film));
+    nothing_is_left(&stage);
+    agent.end();
+}
+
+#[test]
+fn a_frame_that_is_gone_fails_the_assembly_by_name() {
+    let stage = Stage::new("{}");
+    let manifest = FilmManifest {
+        frames: vec![BlobRef {
+            digest: Digest::of(b"gone"),
+            bytes: 4,
+        }],
+    };
+    let manifest = serde_json::to_vec(&manifest).unwrap();
+    let named = BlobRef {
+        digest: Digest::of(&manifest),
+        bytes: manifest.len() as u64,
+    };
+    stage
+        .line
+        .blobs
+        .lock()
+        .unwrap()
+        .insert(named.digest, manifest);
+    let mut agent = Agent::start(&stage);
+    let mut controller = agent.connect();
+    let lease = assembly_lease(named, 1);
+    let key = lease.key;
+    agent.lease(lease);
+    let report = controller.report(key);
+    assert_eq!(
+        (report.ending, report.class),
+        (Ending::Failed, OutcomeClass::Transient),
+        "{report:?}"
+    );
+    assert!(
+        report.message.contains("get frame 0") && report.message.contains("there is no such blob"),
+        "{}",
+        report.message
+    );
+    nothing_is_left(&stage);
+    agent.end();
 }
