@@ -87,6 +87,8 @@ pub struct Limits {
     pub leftover_ms: u64,
     /// Most bytes of output that a renderer may write.
     pub log_max_bytes: u64,
+    /// Bytes that stay free on the disk where renderers write; below it none is started, and one that runs is stopped.
+    pub disk_floor_bytes: u64,
 }
 
 impl Default for Config {
@@ -126,6 +128,7 @@ impl Default for Limits {
             stop_frames: 2,
             leftover_ms: 3_000,
             log_max_bytes: 64 << 20,
+            disk_floor_bytes: 512 << 20,
         }
     }
 }

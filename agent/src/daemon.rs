@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::link::{Addresses, Identity, Line, Spokesman};
 use crate::work::spool::Spool;
 use crate::work::{self, Renderer};
-use crate::{film, link};
+use crate::{film, host, link};
 
 /// How long work may take to leave once the agent is told to end.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         .iter()
         .map(|renderer| renderer.version.clone())
         .collect();
-    let inventory = link::inventory(config.slots, versions, film::available().await);
+    let inventory = host::inventory(config.slots, versions, film::available().await);
     tracing::info!(node = %identity.node, name = %identity.name, renderer = ?renderer, spooled = spool.state().frames, "agent begins");
     let work = work::start(
         config.clone(),
@@ -72,7 +72,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         work: work.clone(),
         spool,
         cache,
-        data_dir: config.data_dir.clone(),
+        spool_dir: config.folder("spool"),
     };
     link::run(spokesman, addresses, line, shutdown).await;
     let stopping = if config.stop_renderers {

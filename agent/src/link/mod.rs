@@ -6,7 +6,6 @@ mod addresses;
 mod enrol;
 mod identity;
 mod line;
-mod machine;
 mod session;
 
 use std::sync::Arc;
@@ -25,7 +24,6 @@ pub use addresses::Addresses;
 pub use enrol::{EnrolError, Enrolled, enrol};
 pub use identity::{Identity, IdentityFileError};
 pub use line::Line;
-pub use machine::inventory;
 pub use session::SessionEnd;
 
 /// A session that lived so long was a good one: the way back begins without delay.
@@ -49,8 +47,8 @@ pub struct Spokesman {
     pub spool: Spool,
     /// What it holds.
     pub cache: Cache,
-    /// Where it keeps its data; its free space goes into samples.
-    pub data_dir: std::path::PathBuf,
+    /// Where frames are spooled; the free space there goes into samples.
+    pub spool_dir: std::path::PathBuf,
 }
 
 /// Keeps a session with a controller until `shutdown`.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::Spokesman;
 use super::addresses::NoConnection;
 use super::line::{Line, arrived};
-use super::machine::Sampler;
+use crate::host::Sampler;
 use crate::work::Handle;
 use crate::work::spool::Spool;
 
@@ -255,12 +255,17 @@ async fn tell_of_machine(
     spokesman: &Spokesman,
     out: mpsc::WeakSender<ToController>,
 ) -> Result<Infallible, SessionEnd> {
-    let mut sampler = Sampler::new(&spokesman.data_dir);
+    let mut sampler = Sampler::new();
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
     loop {
         ticks.tick().await;
         let busy = spokesman.work.busy().await.ok_or(SessionEnd::Leaving)?;
-        let sample = sampler.sample(busy.slots, spokesman.spool.state().frames);
+        let sample = sampler.sample(
+            &spokesman.spool_dir,
+            busy.slots,
+            spokesman.spool.state().frames,
+            &busy.renderers,
+        );
         let out = out.upgrade().ok_or(SessionEnd::TooSlow)?;
         out.send(ToController::Sample(sample))
             .await

@@ -2,7 +2,7 @@
 //! is forgotten only when the controller has the report. What an attempt is told while it waits for anything is heard at
 //! once: nothing here may hold up the supervisor.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -29,6 +29,30 @@ pub(super) struct Room<U> {
     /// Renderers start one after the other (`reference/aerender.md` 1.10).
     pub starts: Arc<Mutex<()>>,
     pub tells: mpsc::Sender<(LeaseKey, Tells)>,
+    /// Processes of each attempt's renderer, as they were seen last.
+    pub processes: std::sync::Mutex<BTreeMap<LeaseKey, Vec<u32>>>,
+}
+
+impl<U> Room<U> {
+    /// Processes of all renderers.
+    pub(super) fn processes(&self) -> Vec<u32> {
+        self.seen().values().flatten().copied().collect()
+    }
+
+    /// Notes the processes of one; none when it has ended.
+    pub(super) fn note_processes(&self, lease: LeaseKey, processes: Vec<u32>) {
+        if processes.is_empty() {
+            self.seen().remove(&lease);
+        } else {
+            self.seen().insert(lease, processes);
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, BTreeMap<LeaseKey, Vec<u32>>> {
+        self.processes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// What an attempt is told.

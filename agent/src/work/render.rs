@@ -20,6 +20,7 @@ use crate::aerender::{self, Event, Evidence, Render};
 use crate::cache::{CacheError, FetchError, Pinned};
 use crate::config::NodeKind;
 use crate::frame::FolderWatch;
+use crate::host;
 use crate::in_words;
 use crate::process::{self, End};
 
@@ -66,12 +67,19 @@ pub(super) async fn render<U: Uplink>(
     let mut run = match found {
         Ok(Found::Alive(shim)) => {
             tracing::info!("renderer found again; going on");
+            if matches!(desk.journal.record().step, Step::Stopping { .. }) {
+                // It was being stopped when the agent ended, and what it has not rendered is not wanted from it.
+                desk.give_back = true;
+            }
             // It runs, whether there is a slot for it or not.
             _permit = slots.try_acquire_owned().ok();
             desk.tell(Tells::Started).await;
             Run::new(desk, work, Some(shim))
         }
         Ok(Found::Ended(exit)) => {
+            if matches!(desk.journal.record().step, Step::Stopping { .. }) {
+                desk.give_back = true;
+            }
             let mut run = Run::new(desk, work, None);
             run.exit = Some(exit);
             run
@@ -157,6 +165,10 @@ async fn begin<U: Uplink>(desk: &mut Desk<U>, work: &FramesWork) -> Result<Begun
     };
     if desk.journal.owed().is_empty() {
         return Ok(None);
+    }
+    if let Some(message) = disk_is_full(desk) {
+        let class = OutcomeClass::Node;
+        return Ok(Some(Err(Failure { class, message })));
     }
     remove_crash_repair_marks(desk);
     desk.journal.step(Step::Starting)?;
@@ -284,6 +296,20 @@ fn remove_crash_repair_marks<U: Uplink>(desk: &Desk<U>) {
     let _ = std::fs::remove_file(killed);
 }
 
+/// Too little is free where renderers write; in words.
+fn disk_is_full<U: Uplink>(desk: &Desk<U>) -> Option<String> {
+    let floor = desk.room.config.limits.disk_floor_bytes;
+    let folder = desk.journal.folder();
+    // A disk that does not say how full it is stops nobody.
+    let free = host::free_bytes(folder).ok()?;
+    (free < floor).then(|| {
+        format!(
+            "the disk of {} has {free} bytes free, and {floor} of them are to stay free; free some of it",
+            folder.display()
+        )
+    })
+}
+
 /// A file of the data folder that says that a renderer was killed by force since the last start.
 const FORCED_KILL: &str = "forced-kill";
 
@@ -299,6 +325,8 @@ struct Run {
     evidence: Evidence,
     /// Whose fault it is, when the agent knows better than the renderer's words.
     class: Option<OutcomeClass>,
+    /// It is to be stopped by its launcher, for the reason in the evidence.
+    give_up: bool,
     kill_at: Option<Instant>,
     stop_asked: bool,
     launcher: Option<End>,
@@ -333,6 +361,7 @@ impl Run {
             taker,
             evidence: Evidence::default(),
             class: None,
+            give_up: false,
             kill_at: None,
             stop_asked: false,
             launcher: None,
@@ -456,8 +485,16 @@ impl Run {
         }
         if now.duration_since(self.looked_at_processes) >= LOOK_AT_PROCESSES {
             self.looked_at_processes = now;
-            if self.activity.look(&shim.members(), now) {
+            let members = shim.members();
+            if self.activity.look(&members, now) {
                 self.vigil.done_something(now);
+            }
+            let pids = members.iter().map(|member| member.pid).collect();
+            desk.room.note_processes(desk.journal.key(), pids);
+            if let Some(why) = disk_is_full(desk) {
+                self.evidence.ended_by_agent.get_or_insert(why);
+                self.class.get_or_insert(OutcomeClass::Node);
+                self.give_up = true;
             }
         }
     }
@@ -516,6 +553,7 @@ impl Run {
             let why = match (&desk.dropped, desk.give_back) {
                 (Some(reason), _) => Some(reason.clone()),
                 (None, true) => Some("the agent was told to end".to_owned()),
+                (None, false) if self.give_up => self.evidence.ended_by_agent.clone(),
                 (None, false) if all_here && shrunk => Some("the rest was given back".to_owned()),
                 (None, false) => None,
             };
@@ -558,6 +596,7 @@ impl Run {
         if !exit.left.is_empty() {
             tracing::error!(left = ?exit.left, "processes of the renderer could not be killed");
         }
+        desk.room.note_processes(desk.journal.key(), Vec::new());
         self.exit = Some(exit);
         self.turn = None;
     }
@@ -618,7 +657,7 @@ impl Run {
             (Ending::Succeeded, verdict.class, verdict.message)
         } else if desk.give_back || unclaimed {
             let why = if unclaimed {
-                "the renderer was stopped because its agent was gone"
+                "the renderer was stopped because its agent or its machine was gone"
             } else {
                 "the agent was told to end"
             };

@@ -38,12 +38,14 @@ pub enum WorkError {
 }
 
 /// What is going on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Busy {
     /// Attempts that are running.
     pub slots: u32,
     /// Leases held, ended ones included.
     pub held: u32,
+    /// Processes of renderers.
+    pub renderers: Vec<u32>,
 }
 
 /// What a session begins with.
@@ -140,6 +142,7 @@ pub fn start<U: Uplink>(
         slots: Arc::new(Semaphore::new(slots)),
         starts: Arc::new(Mutex::new(())),
         tells,
+        processes: std::sync::Mutex::default(),
     });
     let mut supervisor = Supervisor {
         room,
@@ -214,6 +217,7 @@ impl<U: Uplink> Supervisor<U> {
                 let _ = answer.send(Busy {
                     slots: u32::try_from(self.slots.saturating_sub(free)).unwrap_or(u32::MAX),
                     held: u32::try_from(self.attempts.len()).unwrap_or(u32::MAX),
+                    renderers: self.room.processes(),
                 });
             }
         }

@@ -3,6 +3,8 @@
 
 mod cache;
 #[cfg(unix)]
+mod cli;
+#[cfg(unix)]
 mod controller;
 #[cfg(unix)]
 mod farm;

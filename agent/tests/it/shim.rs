@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use flatrender_agent::process::{self, End, Ident};
-use flatrender_agent::work::shim::{Found, Order, Said, Shim};
+use flatrender_agent::work::shim::{Exit, Found, Order, Said, Shim};
 
 use crate::stores::until;
 
@@ -23,6 +23,19 @@ fn order(folder: &Path, script: &str) -> Order {
         log: folder.join("log"),
         unclaimed: Duration::from_secs(60),
         grace: Duration::from_millis(300),
+    }
+}
+
+/// How it ended, for somebody who comes later. A shim that is about to end may be met alive once more.
+async fn exit_of(folder: &Path) -> Exit {
+    match Shim::find(folder, LIMIT).await.unwrap() {
+        Found::Ended(exit) => exit,
+        Found::Alive(mut shim) => loop {
+            if let Said::Ended(exit) = next(&mut shim).await {
+                return exit;
+            }
+        },
+        Found::Never => panic!("it has run"),
     }
 }
 
@@ -73,9 +86,7 @@ async fn exit_code_and_output_are_kept() {
         std::fs::read(folder.path().join("log")).unwrap(),
         b"out\nerr\n"
     );
-    let Found::Ended(found) = Shim::find(folder.path(), LIMIT).await.unwrap() else {
-        panic!("it has ended");
-    };
+    let found = exit_of(folder.path()).await;
     assert_eq!(found, exit);
 }
 
@@ -167,9 +178,7 @@ async fn unclaimed_it_stops_by_the_launcher_then_kills_then_ends() {
     let exit = folder.path().join("shim.exit");
     until("its end", LIMIT, || exit.exists()).await;
     assert!(!members.iter().any(process::alive));
-    let Found::Ended(exit) = Shim::find(folder.path(), LIMIT).await.unwrap() else {
-        panic!("it has ended");
-    };
+    let exit = exit_of(folder.path()).await;
     assert!(exit.unclaimed && exit.forced);
 }
 

@@ -531,3 +531,21 @@ fn a_frame_that_is_gone_fails_the_assembly_by_name() {
     nothing_is_left(&stage);
     agent.end();
 }
+
+#[test]
+fn on_a_full_disk_nothing_is_started() {
+    let mut stage = Stage::new("{}");
+    stage.config.limits.disk_floor_bytes = u64::MAX;
+    let (report, _, _) = one(&stage);
+    assert_eq!(
+        (report.ending, report.class),
+        (Ending::Failed, OutcomeClass::Node),
+        "{report:?}"
+    );
+    assert!(
+        report.message.contains("are to stay free"),
+        "{}",
+        report.message
+    );
+    assert!(stage.rendered().is_empty());
+}

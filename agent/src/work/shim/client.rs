@@ -187,6 +187,7 @@ impl Shim {
         let Some(born) = durable::read_json::<Born>(&files.born())? else {
             return Ok(None);
         };
+        let rebooted = born.tree.root.boot != process::boot();
         let left = tokio::task::spawn_blocking(move || process::kill(&born.tree, KILLING))
             .await
             .map_err(io::Error::other)?;
@@ -194,7 +195,8 @@ impl Shim {
             launcher: None,
             forced: true,
             left,
-            unclaimed: false,
+            // After a restart of the machine nobody could claim it.
+            unclaimed: rebooted,
             error: Some("the shim was killed".to_owned()),
         };
         durable::write_json(&files.exit(), &exit)?;
