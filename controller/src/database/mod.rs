@@ -5,10 +5,12 @@
 
 pub mod embedded;
 mod error;
+mod listen;
 pub mod migrations;
 pub mod partitions;
 mod passwords;
 mod role;
+mod unapplied;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,11 +24,15 @@ use self::embedded::{Durability, Embedded};
 use self::migrations::Owner;
 
 pub use self::error::DatabaseError;
+pub use self::listen::Hints;
 pub use self::migrations::MigrationReport;
 pub use self::role::Role;
 
 /// How long a caller waits for a free connection of a pool.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections of one role.
+pub type Pool = PgPool;
 
 /// Where the database is.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ pub mod leader;
 mod presence;
 mod settings;
 mod sound;
+mod standing;
 mod submit;
 mod views;
 

@@ -76,3 +76,17 @@ pub async fn release(pool: &PgPool, epoch: i64) -> Result<(), StoreError> {
     .named("release leadership")?;
     Ok(())
 }
+
+/// Who leads by the database's clock: the epoch and the holder; `None` while nobody does.
+///
+/// # Errors
+/// When the database is away.
+pub async fn current(connection: &mut PgConnection) -> Result<Option<(i64, Uuid)>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT epoch, holder AS "holder!" FROM render.leadership WHERE until > now() AND holder IS NOT NULL"#
+    )
+    .fetch_optional(connection)
+    .await
+    .named("who leads")?;
+    Ok(row.map(|row| (row.epoch, row.holder)))
+}

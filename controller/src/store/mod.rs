@@ -50,6 +50,22 @@ impl StoreError {
     pub fn is_deposed(&self) -> bool {
         matches!(self, Self::Deposed { .. })
     }
+
+    /// Whether the database is away or overloaded, so that the same may work later; otherwise it is a mistake of ours.
+    pub fn is_away(&self) -> bool {
+        let Self::Sql { source, .. } = self else {
+            return false;
+        };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+            sqlx::Error::Protocol(_) => true,
+            // Class 57P: the server is shutting down or starting; 53: out of connections, memory or disk.
+            sqlx::Error::Database(error) => error
+                .code()
+                .is_some_and(|code| code.starts_with("57P") || code.starts_with("53")),
+            _ => false,
+        }
+    }
 }
 
 /// Names the statement that failed.
