@@ -2,7 +2,12 @@
 //! (`ops`). See `docs/architecture.md`.
 
 pub mod blobs;
+pub mod config;
+pub mod daemon;
 pub mod database;
 pub mod farm;
+pub mod link;
+pub mod ops;
 pub mod plan;
+pub mod reconcile;
 pub mod store;
