@@ -168,6 +168,20 @@ impl Farm {
         store::commit(tx).await?;
         Ok(found)
     }
+
+    /// Which of these certificates [`Farm::admit`] would still let in: one question for all live sessions.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn still_admitted(
+        &self,
+        fingerprints: &[[u8; 32]],
+    ) -> Result<Vec<[u8; 32]>, StoreError> {
+        let mut tx = store::begin(&self.worker).await?;
+        let good = nodes::still_good(&mut tx, fingerprints).await?;
+        store::commit(tx).await?;
+        Ok(good)
+    }
 }
 
 fn node_name(text: &str) -> Result<String, EnrolError> {

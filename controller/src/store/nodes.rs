@@ -359,3 +359,28 @@ pub async fn names(
         .map(|row| (NodeId(row.id), row.name))
         .collect())
 }
+
+/// Which of the certificates still let their nodes in, as [`of_certificate`] would.
+///
+/// # Errors
+/// When the database is away.
+pub async fn still_good(
+    connection: &mut PgConnection,
+    fingerprints: &[[u8; 32]],
+) -> Result<Vec<[u8; 32]>, StoreError> {
+    let asked: Vec<&[u8]> = fingerprints.iter().map(<[u8; 32]>::as_slice).collect();
+    let good = sqlx::query_scalar!(
+        "SELECT c.fingerprint FROM render.node_certificates c JOIN render.nodes n ON n.id = c.node_id
+          WHERE c.fingerprint = ANY ($1::bytea[])
+            AND c.revoked_at IS NULL AND c.not_after > now() AND n.policy <> 'retired'",
+        &asked as &[&[u8]]
+    )
+    .fetch_all(connection)
+    .await
+    .named("certificates still good")?;
+    // The column holds 32 bytes, by its check.
+    Ok(good
+        .into_iter()
+        .filter_map(|fingerprint| fingerprint.try_into().ok())
+        .collect())
+}
