@@ -4,3 +4,4 @@ mod cluster;
 mod database;
 mod farm;
 mod film;
+mod link;
