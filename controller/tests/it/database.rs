@@ -6,6 +6,8 @@ mod embedded;
 #[cfg(unix)]
 mod managed;
 mod migrations;
+#[cfg(unix)]
+mod outside;
 mod partitions;
 mod roles;
 mod tenants;

@@ -124,6 +124,7 @@ const KNOWN_PLACES: [(&str, &str, &str); 6] = [
 ];
 
 /// The major version in a data folder's `PG_VERSION`; `None` when there is no data yet.
+#[cfg(unix)]
 pub(super) fn major_of_data(data_dir: &Path) -> Result<Option<u32>, DatabaseError> {
     let file = data_dir.join("PG_VERSION");
     let text = match std::fs::read_to_string(&file) {

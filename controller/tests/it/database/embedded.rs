@@ -3,136 +3,22 @@
 //! What happens when a controller dies can only be seen from outside, so some tests run this same binary as one.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flatrender_controller::database::embedded::{Durability, Embedded};
-use flatrender_controller::database::{Database, DatabaseError, Role, Source, reset_embedded};
+use flatrender_controller::database::{Database, DatabaseError, Role, reset_embedded};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
 
-use crate::cluster::{programs_dir, scratch_dir};
-
-/// Set for the process that plays the controller: the base folder of its cluster.
-const PLAY: &str = "FLATRENDER_TEST_PLAYS_CONTROLLER";
-
-/// A folder that PostgreSQL's account can get to.
-struct Base(tempfile::TempDir);
-
-impl Base {
-    /// For a cluster that is not synced.
-    fn new() -> Self {
-        Self::within(scratch_dir())
-    }
-
-    /// For one that is.
-    fn on_disk() -> Self {
-        Self::within(Path::new("/tmp"))
-    }
-
-    fn within(folder: &Path) -> Self {
-        let dir = tempfile::Builder::new()
-            .prefix("flatrender-embedded-")
-            .tempdir_in(folder)
-            .expect("a folder");
-        std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755))
-            .expect("its mode is set");
-        Self(dir)
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("pg")
-    }
-
-    fn source(&self) -> Source {
-        Source::Embedded {
-            base_dir: self.path(),
-        }
-    }
-
-    /// A server that is not synced: most of what is tested here has nothing to do with the disk.
-    async fn start(&self) -> Embedded {
-        let started = Embedded::start(&self.path(), Durability::ForTestsOnly).await;
-        started.expect("the server comes up")
-    }
-
-    /// The way to a server that another process started.
-    fn superuser(&self) -> PgConnectOptions {
-        let options = PgConnectOptions::new_without_pgpass().socket(self.path().join("run"));
-        options.username("flatrender").database("flatrender")
-    }
-
-    /// The server that its files tell of.
-    fn recorded_pid(&self) -> Option<i32> {
-        std::fs::read_to_string(self.path().join("data/postmaster.pid"))
-            .ok()?
-            .lines()
-            .next()?
-            .parse()
-            .ok()
-    }
-}
-
-/// Another process with an embedded server, stopped in order when its standard input is closed.
-struct Controller {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    /// Kept open: a process whose output nobody takes may not end in order.
-    _stdout: BufReader<ChildStdout>,
-    server: i32,
-}
-
-impl Controller {
-    fn start(base: &Base) -> Self {
-        Self::start_with(
-            Command::new(std::env::current_exe().expect("this binary")),
-            base,
-        )
-    }
-
-    fn start_with(mut command: Command, base: &Base) -> Self {
-        command.args([
-            "--exact",
-            "database::embedded::plays_the_controller",
-            "--nocapture",
-        ]);
-        command
-            .env(PLAY, base.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the process starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let lines = stdout.by_ref().lines();
-        let ready = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("ready ")?.parse().ok());
-        let server = ready.expect("the controller's server comes up");
-        let stdin = child.stdin.take();
-        Self {
-            child,
-            stdin,
-            _stdout: stdout,
-            server,
-        }
-    }
-
-    fn stop(mut self) {
-        drop(self.stdin.take());
-        assert!(self.child.wait().expect("it ends").success());
-    }
-
-    fn kill(mut self) -> i32 {
-        self.child.kill().expect("it is killed");
-        self.child.wait().expect("it is reaped");
-        self.server
-    }
-}
+use super::outside::{
+    Base, Controller, MAKE, PLAY, count, is_there, start_orphan, wait_until, write,
+};
 
 /// Not a test of its own: see [`Controller`].
 #[tokio::test]
@@ -148,44 +34,6 @@ async fn plays_the_controller() {
     asked.await.unwrap().unwrap();
     server.stop().await;
 }
-
-fn is_there(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    match stat {
-        Ok(stat) => !stat.contains(") Z "),
-        Err(_) => kill(Pid::from_raw(pid), None).is_ok() && !cfg!(target_os = "linux"),
-    }
-}
-
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
-    while !condition() {
-        assert!(Instant::now() < until, "{what}: not within 30 s");
-        std::thread::yield_now();
-    }
-}
-
-async fn write(base: &Base, statement: &'static str) {
-    let connected = PgConnection::connect_with(&base.superuser()).await;
-    let mut session = connected.expect("the server answers");
-    let written = sqlx::raw_sql(statement).execute(&mut session).await;
-    written.expect("it is written");
-    session.close().await.expect("the session ends");
-}
-
-async fn count(base: &Base) -> i64 {
-    let connected = PgConnection::connect_with(&base.superuser()).await;
-    let mut session = connected.expect("the server answers");
-    let asked = sqlx::query_scalar("SELECT count(*) FROM kept");
-    let count = asked
-        .fetch_one(&mut session)
-        .await
-        .expect("the table is there");
-    session.close().await.expect("the session ends");
-    count
-}
-
-const MAKE: &str = "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)";
 
 #[tokio::test]
 async fn a_cluster_is_made_stopped_and_started_again_with_its_data() {
@@ -362,27 +210,6 @@ async fn a_folder_in_use_is_refused_and_not_reset() {
     let server = base.start().await;
     write(&base, MAKE).await; // the table is not there any more
     server.stop().await;
-}
-
-/// What a controller leaves where the system can't end children with their parent.
-fn start_orphan(base: &Base) -> Child {
-    use std::os::unix::fs::MetadataExt;
-    let meta = std::fs::metadata(base.path().join("data")).expect("the cluster is there");
-    let mut command = Command::new(programs_dir().join("postgres"));
-    command
-        .arg("-D")
-        .arg(base.path().join("data"))
-        .arg("-k")
-        .arg(base.path().join("run"));
-    command
-        .args(["-c", "listen_addresses="])
-        .current_dir("/")
-        .stderr(Stdio::null())
-        .stdout(Stdio::null());
-    if nix::unistd::Uid::effective().is_root() {
-        command.uid(meta.uid()).gid(meta.gid());
-    }
-    command.spawn().expect("it starts")
 }
 
 #[tokio::test]
