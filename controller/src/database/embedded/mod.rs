@@ -53,6 +53,9 @@ impl Durability {
                 "fsync=on",
                 "full_page_writes=on",
                 "synchronous_commit=on",
+                // After a crash everything is synced before recovery: at once, as for a new cluster, where the system can.
+                #[cfg(target_os = "linux")]
+                "recovery_init_sync_method=syncfs",
             ],
             Self::ForTestsOnly => &[
                 "listen_addresses=",
