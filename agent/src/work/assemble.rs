@@ -14,9 +14,10 @@ use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::{Desk, Tells, remove_scratch};
+use super::fetch::{self, Failure};
 use super::journal::JournalError;
 use super::{Uplink, attempt::Room};
-use crate::cache::{CacheError, Fetch, FetchError, Pinned};
+use crate::cache::{Fetch, FetchError};
 use crate::film::{self, FilmError, FrameSource, Track};
 use crate::in_words;
 
@@ -28,12 +29,6 @@ const MAX_FRAME_BYTES: u64 = 1 << 30;
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long the controller may take to say that a film is durable before it is sent again.
 const STORED: Duration = Duration::from_secs(60);
-
-/// Why there is no film.
-struct Failure {
-    class: OutcomeClass,
-    message: String,
-}
 
 /// A blob can't be had, and asking again is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -85,18 +80,16 @@ async fn make<U: Uplink>(
     work: &FilmWork,
     film: &Path,
 ) -> Result<FilmReport, Failure> {
-    let node = |error: std::io::Error| Failure {
-        class: OutcomeClass::Node,
-        message: in_words(&error),
-    };
     if let Some(scratch) = film.parent() {
-        tokio::fs::create_dir_all(scratch).await.map_err(node)?;
+        tokio::fs::create_dir_all(scratch)
+            .await
+            .map_err(|error| Failure::node(&error))?;
     }
     let manifest = manifest(room, work).await?;
     let mut tracks = Vec::new();
     let mut pins = Vec::new();
     for track in &work.tracks {
-        let pinned = sound(room, &track.blob).await?;
+        let pinned = fetch::pinned(room, &track.blob).await?;
         tracks.push(Track {
             kind: track.kind,
             path: pinned.path().to_owned(),
@@ -136,7 +129,7 @@ async fn manifest<U: Uplink>(room: &Room<U>, work: &FilmWork) -> Result<FilmMani
     };
     let bytes = blob(&*room.uplink, &work.manifest, MAX_MANIFEST_BYTES)
         .await
-        .map_err(|error| transient(in_words(&error)))?;
+        .map_err(|error| Failure::transient(&error))?;
     let manifest: FilmManifest = serde_json::from_slice(&bytes)
         .map_err(|error| transient(format!("the film's manifest cannot be read: {error}")))?;
     if manifest.frames.len() as u64 != u64::from(work.frames) {
@@ -147,40 +140,6 @@ async fn manifest<U: Uplink>(room: &Room<U>, work: &FilmWork) -> Result<FilmMani
         )));
     }
     Ok(manifest)
-}
-
-async fn sound<U: Uplink>(room: &Room<U>, blob: &BlobRef) -> Result<Pinned, Failure> {
-    loop {
-        let error = match room.cache.get(blob, &*room.uplink).await {
-            Ok(pinned) => return Ok(pinned),
-            Err(error) => error,
-        };
-        let class = match &error {
-            CacheError::Fetch {
-                source: FetchError::Broken { .. } | FetchError::EndedEarly { .. },
-                ..
-            }
-            | CacheError::Shared(_)
-            | CacheError::Full { .. } => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "sound not fetched yet; trying again"
-                );
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-            CacheError::Fetch { .. }
-            | CacheError::WrongDigest { .. }
-            | CacheError::TooMuch { .. } => OutcomeClass::Transient,
-            CacheError::TooLarge { .. } | CacheError::DiskFull { .. } | CacheError::Io { .. } => {
-                OutcomeClass::Node
-            }
-        };
-        return Err(Failure {
-            class,
-            message: in_words(&error),
-        });
-    }
 }
 
 /// The frames of a film, fetched when they are wanted.
