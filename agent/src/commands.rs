@@ -171,6 +171,9 @@ fn daemon(run: Run) -> Result<(), Failure> {
     config.renderer = run.renderer.or(config.renderer);
     config.slots = run.slots.unwrap_or(config.slots);
     config.stop_renderers |= run.stop_renderers;
+    config
+        .make_absolute()
+        .map_err(|error| failed(4)(error.into()))?;
     config.check().map_err(|error| failed(4)(error.into()))?;
     runtime()?.block_on(async {
         let shutdown = CancellationToken::new();

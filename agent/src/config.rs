@@ -204,7 +204,25 @@ impl Config {
         }
         let mut config: Self = table.try_into().map_err(understand)?;
         config.data_dir = data_dir.to_owned();
+        config.make_absolute().map_err(read_error)?;
         Ok(config)
+    }
+
+    /// Paths mean the same wherever a process that gets them runs. A bare program name is still looked for in `PATH`.
+    ///
+    /// # Errors
+    /// When the current folder is not known.
+    pub fn make_absolute(&mut self) -> std::io::Result<()> {
+        self.data_dir = std::path::absolute(&self.data_dir)?;
+        for mark in &mut self.crash_repair_marks {
+            *mark = std::path::absolute(&mark)?;
+        }
+        if let Some(renderer) = &mut self.renderer
+            && renderer.components().count() > 1
+        {
+            *renderer = std::path::absolute(&renderer)?;
+        }
+        Ok(())
     }
 
     /// Checks what only shows when all is put together.

@@ -9,5 +9,5 @@ mod version;
 
 pub use command::{FrameName, Render, bad_folder};
 pub use reader::{Event, Reader};
-pub use verdict::{Evidence, Verdict, judge};
+pub use verdict::{Evidence, Verdict, cut, judge};
 pub use version::{VersionError, version};

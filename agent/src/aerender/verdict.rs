@@ -134,7 +134,8 @@ fn end_in_words(evidence: &Evidence) -> String {
     }
 }
 
-fn cut(mut text: String) -> String {
+/// A text as long as a report may carry it: 4 KiB.
+pub fn cut(mut text: String) -> String {
     if text.len() > MAX_MESSAGE_BYTES {
         let mut end = MAX_MESSAGE_BYTES;
         while !text.is_char_boundary(end) {

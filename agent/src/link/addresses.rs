@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use flatrender_protocol::link::{CLOSE_BYE, CONTROLLER_NAME, agent_bind_address};
+use flatrender_protocol::link::{CLOSE_BYE, CONTROLLER_NAME, DEFAULT_PORT, agent_bind_address};
 use quinn::{ClientConfig, Connection, Endpoint};
 
 /// How long one address may take.
@@ -98,7 +98,7 @@ impl Addresses {
             host: host.to_owned(),
             source,
         };
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host(host)
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host(&with_port(host))
             .await
             .map_err(resolve)?
             .collect();
@@ -139,6 +139,37 @@ impl Addresses {
         for endpoint in self.endpoints.values() {
             endpoint.close(CLOSE_BYE, b"bye");
             let _ = tokio::time::timeout(Duration::from_secs(1), endpoint.wait_idle()).await;
+        }
+    }
+}
+
+/// `host:port`, the port being the usual one when none is given.
+fn with_port(host: &str) -> String {
+    let bare_v6 = host.parse::<std::net::Ipv6Addr>().is_ok();
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match (bare_v6, has_port) {
+        (true, _) => format!("[{host}]:{DEFAULT_PORT}"),
+        (false, true) => host.to_owned(),
+        (false, false) => format!("{host}:{DEFAULT_PORT}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_port_is_meant_when_none_is_given() {
+        for (given, meant) in [
+            ("farm.example:9", "farm.example:9"),
+            ("farm.example", "farm.example:7443"),
+            ("10.0.0.1", "10.0.0.1:7443"),
+            ("::1", "[::1]:7443"),
+            ("[::1]:9", "[::1]:9"),
+        ] {
+            assert_eq!(with_port(given), meant);
         }
     }
 }

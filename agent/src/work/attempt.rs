@@ -13,7 +13,8 @@ use tracing::Instrument;
 
 use super::journal::{Journal, JournalError, Step, now_unix_ms};
 use super::spool::Spool;
-use super::{Renderer, Uplink, assemble, render};
+use super::{Renderer, Uplink, assemble, durable, render};
+use crate::aerender::cut;
 use crate::cache::Cache;
 use crate::config::Config;
 
@@ -222,7 +223,7 @@ impl<U: Uplink> Desk<U> {
             ending,
             class,
             exit_code: None,
-            message,
+            message: cut(message),
             log_tail: String::new(),
             startup_ms: record.startup_ms,
             total_ms: u32::try_from(now_unix_ms().saturating_sub(record.taken_unix_ms))
@@ -322,7 +323,7 @@ fn send_log<U: Uplink>(desk: &Desk<U>) {
 }
 
 pub(super) fn remove_scratch(journal: &Journal) {
-    if let Err(error) = std::fs::remove_dir_all(journal.scratch())
+    if let Err(error) = durable::aside(|| std::fs::remove_dir_all(journal.scratch()))
         && error.kind() != std::io::ErrorKind::NotFound
     {
         tracing::warn!(%error, scratch = %journal.scratch().display(), "scratch not removed");

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Most bytes of a JSON file of the agent's own.
 const MAX_JSON_BYTES: u64 = 4 << 20;
@@ -15,6 +16,10 @@ const MAX_JSON_BYTES: u64 = 4 << 20;
 /// # Errors
 /// What the system says.
 pub fn write(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    aside(|| write_here(path, parts))
+}
+
+fn write_here(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let folder = path
         .parent()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a path without a folder"))?;
@@ -66,6 +71,15 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
             format!("{}: {error}", path.display()),
         )
     })
+}
+
+/// Does something that waits for the disk without holding up the other tasks of a runtime that has several threads: on a
+/// busy disk a sync takes seconds, and a node that does not say that it lives is lost.
+pub fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        Ok(_) | Err(_) => work(),
+    }
 }
 
 /// Makes the names in `folder` durable.

@@ -188,6 +188,9 @@ impl Run {
 
     fn look<U: Uplink>(&mut self, desk: &Desk<U>, shim: &Shim) {
         let now = Instant::now();
+        if self.taker.waits_for_room() {
+            self.vigil.excuse(now);
+        }
         let before = self.log.bytes();
         let events = self.log.more();
         if self.log.bytes() != before {

@@ -68,6 +68,11 @@ impl Vigil {
         self.last_done = now;
     }
 
+    /// It is not the renderer's fault that no frame counts at present.
+    pub fn excuse(&mut self, now: Instant) {
+        (self.since, self.last_done, self.last_frame) = (now, now, now);
+    }
+
     /// A frame came; how long it took since the one before, or since the start.
     pub fn frame(&mut self, now: Instant) -> Duration {
         let took = now.duration_since(self.last_frame);
@@ -197,6 +202,16 @@ mod tests {
         let vigil = Vigil::new(Limits::default(), start);
         assert_eq!(vigil.alarm(start + s(119)), None);
         assert!(vigil.alarm(start + s(120)).is_some());
+    }
+
+    #[test]
+    fn a_full_spool_is_no_hang() {
+        let start = Instant::now();
+        let mut vigil = Vigil::new(Limits::default(), start);
+        vigil.frame(start);
+        vigil.excuse(start + s(5000));
+        assert_eq!(vigil.alarm(start + s(5029)), None);
+        assert!(vigil.alarm(start + s(5030)).is_some());
     }
 
     #[test]
