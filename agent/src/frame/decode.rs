@@ -6,6 +6,7 @@ use std::io::Read;
 
 use super::directory::{Compression, Directory, Strip};
 use super::error::NotAFrame;
+use super::lzw::{self, Decoded};
 
 /// The samples of a picture, row by row, channels side by side; 16-bit ones as little-endian pairs.
 pub(super) type Samples<'a> = Cow<'a, [u8]>;
@@ -83,28 +84,11 @@ fn too_short(index: usize, found: usize, needed: usize) -> NotAFrame {
 }
 
 fn lzw(raw: &[u8], into: &mut [u8], index: usize) -> Result<(), NotAFrame> {
-    let mut decoder = weezl::decode::Configuration::with_tiff_size_switch(weezl::BitOrder::Msb, 8)
-        .with_yield_on_full_buffer(true)
-        .build();
-    let (mut read, mut written) = (0, 0);
-    while written < into.len() {
-        let step = decoder.decode_bytes(&raw[read..], &mut into[written..]);
-        read += step.consumed_in;
-        written += step.consumed_out;
-        match step.status {
-            Ok(weezl::LzwStatus::Ok) if step.consumed_in + step.consumed_out > 0 => {}
-            Ok(_) => break,
-            Err(error) => {
-                return Err(NotAFrame::damaged(format!(
-                    "strip {index} is no LZW data: {error}"
-                )));
-            }
-        }
+    match lzw::decode(raw, into) {
+        Decoded::Full => Ok(()),
+        Decoded::Short(found) => Err(too_short(index, found, into.len())),
+        Decoded::Nonsense => Err(NotAFrame::damaged(format!("strip {index} is no LZW data"))),
     }
-    if written < into.len() {
-        return Err(too_short(index, written, into.len()));
-    }
-    Ok(())
 }
 
 fn deflate(raw: &[u8], into: &mut [u8], index: usize) -> Result<(), NotAFrame> {

@@ -7,6 +7,7 @@
 mod decode;
 mod directory;
 mod error;
+mod lzw;
 mod measure;
 mod unpack;
 mod verify;

@@ -232,6 +232,16 @@ fn another_size_is_named_with_both() {
     );
 }
 
+/// Time that this thread has had a processor, so that what else the machine does hardly counts; where the system does not
+/// tell, time.
+fn on_the_processor() -> std::time::Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = spent.and_then(|text| text.split(' ').next()?.parse().ok());
+    nanos.map_or_else(|| START.elapsed(), std::time::Duration::from_nanos)
+}
+
 /// Frames a second that one core verifies: `cargo test --release -p flatrender-agent -- --ignored --nocapture speed`.
 #[test]
 #[ignore = "a measurement, for release builds"]
@@ -304,12 +314,12 @@ fn speed_of_verifying_1080p() {
         let expect = expect_of(&file);
         let rounds = 30;
         let mut packed = Vec::new();
-        let start = std::time::Instant::now();
+        let start = on_the_processor();
         for _ in 0..rounds {
             packed = verify(&bytes, &expect).unwrap().packed;
         }
-        let verifying = start.elapsed();
-        let start = std::time::Instant::now();
+        let verifying = on_the_processor() - start;
+        let start = on_the_processor();
         for _ in 0..rounds {
             unpack(&packed, Packing::ZstdTiff, &expect).unwrap();
         }
@@ -318,7 +328,7 @@ fn speed_of_verifying_1080p() {
             bytes.len(),
             packed.len(),
             f64::from(rounds) / verifying.as_secs_f64(),
-            f64::from(rounds) / start.elapsed().as_secs_f64()
+            f64::from(rounds) / (on_the_processor() - start).as_secs_f64()
         );
     }
 }
