@@ -318,3 +318,244 @@ fn help(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+    use std::time::Duration;
+
+    use flatrender_protocol::message::LeaseKey;
+    use flatrender_protocol::state::{Health, Policy};
+    use flatrender_protocol::{Digest, FrameList};
+
+    use super::*;
+    use crate::plan::{Cost, Node};
+
+    /// `Instant` has no other origin; what is decided depends on differences only.
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn node(snapshot: &mut Snapshot, name: &str) -> NodeId {
+        let id = NodeId::new();
+        let node = Node {
+            name: name.to_owned(),
+            policy: Policy::Active,
+            health: Health::Ok,
+            link: Link::Online,
+            reachable: true,
+            slots: 1,
+            can_render: true,
+            can_assemble: true,
+            cache: HashSet::new(),
+            leases: Vec::new(),
+        };
+        snapshot.nodes.insert(id, node);
+        id
+    }
+
+    fn job(snapshot: &mut Snapshot, frames: &str) -> JobId {
+        let id = JobId::new();
+        let list = FrameList::parse(frames).unwrap();
+        let job = Job {
+            state: JobState::Queued,
+            priority: 50,
+            project: Digest::of(frames.as_bytes()),
+            total: list.len(),
+            runs: list.runs(),
+            todo: vec![Span {
+                lo: 0,
+                hi: list.len(),
+            }],
+            published: Vec::new(),
+            canary: false,
+            cost: None,
+            avoid: HashMap::new(),
+            frames_by_node: HashMap::new(),
+            leases: Vec::new(),
+        };
+        snapshot.jobs.insert(id, job);
+        id
+    }
+
+    fn hold(snapshot: &mut Snapshot, job: JobId, node: NodeId, lo: u32, hi: u32) -> AttemptId {
+        let attempt = AttemptId::new();
+        let key = LeaseKey { attempt, epoch: 1 };
+        let work = LeaseWork::Frames {
+            span: Span { lo, hi },
+            speculative: false,
+        };
+        snapshot.hold(Lease {
+            key,
+            job,
+            node,
+            work,
+            shrinking: false,
+            stopping: false,
+        });
+        attempt
+    }
+
+    #[test]
+    fn every_idle_node_gets_something_and_no_ordinal_twice() {
+        let mut snapshot = Snapshot::default();
+        let nodes: Vec<NodeId> = ["a", "b", "c"].map(|name| node(&mut snapshot, name)).into();
+        job(&mut snapshot, "0-99");
+        let mut seen = Vec::new();
+        let mut at = HashSet::new();
+        for choice in decide(&snapshot, now()) {
+            let Choice::Frames {
+                node,
+                span,
+                speculative: false,
+                ..
+            } = choice
+            else {
+                panic!("{choice:?}")
+            };
+            assert_eq!(spans::missing(&seen, span), [span], "leased once");
+            spans::add(&mut seen, span);
+            at.insert(node);
+        }
+        assert_eq!(at.len(), nodes.len());
+    }
+
+    #[test]
+    fn higher_priority_first_then_age() {
+        let mut snapshot = Snapshot::default();
+        node(&mut snapshot, "only");
+        let old = job(&mut snapshot, "0-9");
+        let urgent = job(&mut snapshot, "0-9");
+        let first = |snapshot: &Snapshot| match decide(snapshot, now()).first() {
+            Some(Choice::Frames { job, .. }) => *job,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(first(&snapshot), old);
+        snapshot.jobs.get_mut(&urgent).unwrap().priority = 51;
+        assert_eq!(first(&snapshot), urgent);
+    }
+
+    #[test]
+    fn a_warm_cache_is_preferred_and_a_failed_node_avoided() {
+        let mut snapshot = Snapshot::default();
+        let (cold, warm) = (node(&mut snapshot, "cold"), node(&mut snapshot, "warm"));
+        let id = job(&mut snapshot, "0");
+        let project = snapshot.jobs[&id].project;
+        snapshot.nodes.get_mut(&warm).unwrap().cache.insert(project);
+        let now = now();
+        let chosen = |snapshot: &Snapshot| match decide(snapshot, now).as_slice() {
+            [Choice::Frames { node, .. }] => Some(*node),
+            [] => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(chosen(&snapshot), Some(warm));
+        let later = now + Duration::from_secs(1);
+        snapshot
+            .jobs
+            .get_mut(&id)
+            .unwrap()
+            .avoid
+            .insert(warm, later);
+        assert_eq!(chosen(&snapshot), Some(cold));
+        snapshot.nodes.get_mut(&cold).unwrap().policy = Policy::Cordoned;
+        assert_eq!(
+            chosen(&snapshot),
+            None,
+            "it waits rather than go back at once"
+        );
+    }
+
+    #[test]
+    fn a_frame_job_never_crosses_a_gap() {
+        let mut snapshot = Snapshot::default();
+        for name in ["a", "b", "c"] {
+            node(&mut snapshot, name);
+        }
+        job(&mut snapshot, "0-2,10,20-21");
+        for choice in decide(&snapshot, now()) {
+            let Choice::Frames { span, .. } = choice else {
+                panic!("{choice:?}")
+            };
+            assert!(
+                [(0, 3), (3, 4), (4, 6)]
+                    .iter()
+                    .any(|(lo, hi)| *lo <= span.lo && span.hi <= *hi)
+            );
+        }
+    }
+
+    #[test]
+    fn copies_are_of_exactly_what_a_silent_node_has_not_shown() {
+        let mut snapshot = Snapshot::default();
+        let (silent, idle) = (node(&mut snapshot, "silent"), node(&mut snapshot, "idle"));
+        let id = job(&mut snapshot, "0-9");
+        hold(&mut snapshot, id, silent, 0, 10);
+        let job = snapshot.jobs.get_mut(&id).unwrap();
+        job.state = JobState::Running;
+        job.published = vec![Span { lo: 0, hi: 4 }];
+        assert_eq!(decide(&snapshot, now()), [], "nothing while it is online");
+        snapshot.nodes.get_mut(&silent).unwrap().link = Link::Silent;
+        let copy = Choice::Frames {
+            job: id,
+            node: idle,
+            span: Span { lo: 4, hi: 10 },
+            speculative: true,
+        };
+        assert_eq!(decide(&snapshot, now()), [copy]);
+        snapshot.no_copies_until = Some(now() + Duration::from_secs(9));
+        assert_eq!(decide(&snapshot, now()), [], "it is the network");
+    }
+
+    #[test]
+    fn an_idle_node_helps_only_where_a_start_pays() {
+        let mut snapshot = Snapshot::default();
+        let (busy, _idle) = (node(&mut snapshot, "busy"), node(&mut snapshot, "idle"));
+        let id = job(&mut snapshot, "0-99");
+        let attempt = hold(&mut snapshot, id, busy, 0, 100);
+        let job = snapshot.jobs.get_mut(&id).unwrap();
+        job.state = JobState::Running;
+        job.published = vec![Span { lo: 0, hi: 40 }];
+        job.cost = Some(Cost {
+            startup_ms: 10.0,
+            frame_ms: 1_000.0,
+        });
+        assert_eq!(
+            decide(&snapshot, now()),
+            [Choice::Shrink { attempt, until: 70 }]
+        );
+        snapshot.jobs.get_mut(&id).unwrap().cost = Some(Cost {
+            startup_ms: 60_000.0,
+            frame_ms: 1_000.0,
+        });
+        assert_eq!(decide(&snapshot, now()), []);
+        snapshot.leases.get_mut(&attempt).unwrap().shrinking = true;
+        snapshot.jobs.get_mut(&id).unwrap().cost = Some(Cost {
+            startup_ms: 10.0,
+            frame_ms: 1_000.0,
+        });
+        assert_eq!(decide(&snapshot, now()), [], "asked once");
+    }
+
+    #[test]
+    fn the_film_goes_where_most_frames_are() {
+        let mut snapshot = Snapshot::default();
+        let (few, many) = (node(&mut snapshot, "few"), node(&mut snapshot, "many"));
+        let id = job(&mut snapshot, "0-9");
+        let job = snapshot.jobs.get_mut(&id).unwrap();
+        job.state = JobState::Assembling;
+        job.todo.clear();
+        job.frames_by_node = HashMap::from([(few, 3), (many, 7)]);
+        assert_eq!(
+            decide(&snapshot, now()),
+            [Choice::Assemble {
+                job: id,
+                node: many
+            }]
+        );
+        snapshot.nodes.get_mut(&many).unwrap().can_assemble = false;
+        assert_eq!(
+            decide(&snapshot, now()),
+            [Choice::Assemble { job: id, node: few }]
+        );
+    }
+}

@@ -184,9 +184,7 @@ mod tests {
             }
         }));
         watched.run_ended().await;
-        assert_eq!(
-            said(&watched), (false, "away".to_owned())
-        );
+        assert_eq!(said(&watched), (false, "away".to_owned()));
         watched.run_ended().await;
         assert_eq!(start.elapsed().as_secs(), 60, "it was tried again");
         watched.run_ended().await;
@@ -194,9 +192,7 @@ mod tests {
         watched.wake();
         watched.run_ended().await;
         assert_eq!(start.elapsed().as_secs(), 60 + 86_400, "it did not wait");
-        assert_eq!(
-            said(&watched), (true, "run 3".to_owned())
-        );
+        assert_eq!(said(&watched), (true, "run 3".to_owned()));
         shutdown.cancel();
         task.await.unwrap();
         assert_eq!(runs.load(Ordering::SeqCst), 4);

@@ -20,31 +20,16 @@ async fn refusal(farm: &TestFarm, spec: JobSpec) -> Vec<(String, String, String)
     }
 }
 
-#[tokio::test]
-async fn every_wrong_field_is_named_and_nothing_is_left() {
-    let farm = TestFarm::start(quick()).await;
-    let good = farm.project(10).await;
-    let text = farm
-        .farm
-        .blobs
-        .put(Area::Farm, Bytes::from_static(b"I am no project"))
-        .await
-        .unwrap();
-    let text = UploadedFile {
-        digest: text.digest,
-        file_name: "text.aep".to_owned(),
-    };
-    let nowhere = UploadedFile {
-        digest: blob_of(b"nowhere").digest,
-        file_name: "a.aep".to_owned(),
-    };
+/// A spec, and the pointer, code and words of what is wrong with it.
+type Case = (JobSpec, &'static str, &'static str, &'static str);
+
+fn fields_of_a_job(good: &UploadedFile) -> Vec<Case> {
     let base = spec(good.clone());
-    let track = |kind, file: &UploadedFile, volume| TrackSpec {
-        kind,
-        file: file.clone(),
-        volume,
+    let path = UploadedFile {
+        file_name: "../a.aep".into(),
+        ..good.clone()
     };
-    for (what, pointer, code, says) in [
+    vec![
         (
             JobSpec {
                 composition: "Mian".into(),
@@ -92,6 +77,40 @@ async fn every_wrong_field_is_named_and_nothing_is_left() {
         ),
         (
             JobSpec {
+                project: path,
+                ..base
+            },
+            "/project/file_name",
+            "malformed",
+            "no path",
+        ),
+    ]
+}
+
+fn files_of_a_job(good: &UploadedFile, text: &UploadedFile) -> Vec<Case> {
+    let base = spec(good.clone());
+    let nowhere = UploadedFile {
+        digest: blob_of(b"nowhere").digest,
+        file_name: "a.aep".to_owned(),
+    };
+    let track = |kind, volume| {
+        vec![TrackSpec {
+            kind,
+            file: text.clone(),
+            volume,
+        }]
+    };
+    let music = JobSpec {
+        tracks: track(TrackKind::Music, None),
+        ..base.clone()
+    };
+    let loud = JobSpec {
+        tracks: track(TrackKind::Sfx, Some(201)),
+        ..base.clone()
+    };
+    vec![
+        (
+            JobSpec {
                 project: text.clone(),
                 ..base.clone()
             },
@@ -101,44 +120,36 @@ async fn every_wrong_field_is_named_and_nothing_is_left() {
         ),
         (
             JobSpec {
-                project: nowhere.clone(),
-                ..base.clone()
+                project: nowhere,
+                ..base
             },
             "/project/digest",
             "not_uploaded",
             "PUT",
         ),
-        (
-            JobSpec {
-                tracks: vec![track(TrackKind::Music, &text, None)],
-                ..base.clone()
-            },
-            "/tracks/0/file",
-            "not_audio",
-            "text.aep",
-        ),
-        (
-            JobSpec {
-                tracks: vec![track(TrackKind::Sfx, &text, Some(201))],
-                ..base.clone()
-            },
-            "/tracks/0/volume",
-            "out_of_range",
-            "201",
-        ),
-        (
-            JobSpec {
-                project: UploadedFile {
-                    file_name: "../a.aep".into(),
-                    ..good.clone()
-                },
-                ..base.clone()
-            },
-            "/project/file_name",
-            "malformed",
-            "no path",
-        ),
-    ] {
+        (music, "/tracks/0/file", "not_audio", "text.aep"),
+        (loud, "/tracks/0/volume", "out_of_range", "201"),
+    ]
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named_and_nothing_is_left() {
+    let farm = TestFarm::start(quick()).await;
+    let good = farm.project(10).await;
+    let text = farm
+        .farm
+        .blobs
+        .put(Area::Farm, Bytes::from_static(b"I am no project"))
+        .await
+        .unwrap();
+    let text = UploadedFile {
+        digest: text.digest,
+        file_name: "text.aep".to_owned(),
+    };
+    let cases = fields_of_a_job(&good)
+        .into_iter()
+        .chain(files_of_a_job(&good, &text));
+    for (what, pointer, code, says) in cases {
         let errors = refusal(&farm, what).await;
         let named = errors
             .iter()

@@ -11,10 +11,9 @@ use super::setting;
 #[test]
 #[ignore = "figures: ./x bench"]
 fn bench_farm() {
-    assert!(
-        !cfg!(debug_assertions),
-        "a figure of a debug build is none: ./x bench builds for release"
-    );
+    if cfg!(debug_assertions) {
+        panic!("a figure of a debug build is none: ./x bench builds for release");
+    }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let farm = Farm::start(Setup {
         agents: 1,

@@ -4,6 +4,11 @@
 //!
 //! One short run of each is an ordinary test; `prove_*` and `bench_*` are the long ones behind `./x prove` and `./x bench`.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "seeds and figures are what `./x prove` and `./x bench` show"
+)]
+
 mod bench;
 mod farm;
 mod judge;
