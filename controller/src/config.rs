@@ -271,9 +271,9 @@ impl Config {
         self.data_dir.join("store")
     }
 
-    /// The folder of the link's keys and certificates.
-    pub fn link_dir(&self) -> PathBuf {
-        self.data_dir.join("link")
+    /// The folder of the farm's authority over certificates.
+    pub fn authority_dir(&self) -> PathBuf {
+        self.data_dir.join("authority")
     }
 
     /// The file of the admin token.

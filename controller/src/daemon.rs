@@ -152,7 +152,7 @@ async fn start(
     let pools = vec![worker.clone(), tenant.clone()];
     let hints = database.listen(Role::RenderWorker, JOBS_CHANNEL).await?;
     let blobs = Blobs::open(&config.store_dir())?;
-    let authority = Arc::new(Authority::open(&config.link_dir())?);
+    let authority = Arc::new(Authority::open(&config.authority_dir())?);
     let token = AdminToken::open(&config.admin_token_file())?;
     let (farm, inputs) = Farm::new(worker, tenant, blobs, config.farm.clone());
     let told = Ready {

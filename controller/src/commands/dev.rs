@@ -68,7 +68,7 @@ async fn reset(config: &Config) -> anyhow::Result<()> {
         );
     }
     database::reset_embedded(&config.database_base_dir).await?;
-    for path in [config.store_dir(), config.link_dir()] {
+    for path in [config.store_dir(), config.authority_dir()] {
         gone(std::fs::remove_dir_all(&path))
             .with_context(|| format!("remove {}", path.display()))?;
     }

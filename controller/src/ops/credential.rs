@@ -84,11 +84,10 @@ impl AdminToken {
         };
         assert_private(path)?;
         let text = text.trim();
-        let body = text.strip_prefix(PREFIX).unwrap_or_default();
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let body = text.strip_prefix(PREFIX);
         let fits = (SHORTEST..=LONGEST).contains(&text.len())
-            && body
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+            && body.is_some_and(|body| body.bytes().all(letter));
         if !fits {
             return Err(CredentialError::Unusable { path: path.into() });
         }
