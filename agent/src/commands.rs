@@ -1,6 +1,7 @@
 //! The commands and their exit codes: 0 done, 1 failed, 2 wrong arguments (clap's own), 3 not enrolled or refused by the
 //! farm, 4 a configuration that can't be used.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -112,7 +113,8 @@ fn log(json: bool) {
     if json {
         builder.json().init();
     } else {
-        builder.with_target(false).init();
+        let colour = std::io::stderr().is_terminal();
+        builder.with_target(false).with_ansi(colour).init();
     }
 }
 

@@ -145,6 +145,14 @@ impl Spool {
         let mut inner = Inner::default();
         for entry in std::fs::read_dir(folder).map_err(wrong(folder))? {
             let path = entry.map_err(wrong(folder))?.path();
+            if path
+                .extension()
+                .is_none_or(|extension| extension != "frame")
+            {
+                // Written when the agent was killed: its frame still lies where it was taken from.
+                std::fs::remove_file(&path).map_err(wrong(&path))?;
+                continue;
+            }
             match load(&path) {
                 Ok((spooled, file_bytes)) => {
                     inner.bytes += file_bytes;

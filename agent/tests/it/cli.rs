@@ -1,11 +1,15 @@
 //! The program itself: what it says, its exit codes, and what becomes of a renderer when it is killed with -9.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use flatrender_agent::link::enrol;
 use flatrender_protocol::Digest;
 use flatrender_protocol::message::{Ending, ToAgent, ToController};
+
+use rand::{Rng, SeedableRng};
 
 use crate::controller::Controller;
 use crate::farm::{LIMIT, Stage};
@@ -175,4 +179,87 @@ async fn killed_with_9_its_renderer_goes_on_and_ended_in_order_it_ends_well() {
         stage.processes().is_empty()
     })
     .await;
+}
+
+/// Kills agents at moments that nobody chose, three in a row for one lease; `FLATRENDER_KILLS` says how often altogether.
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_agents_are_killed_each_frame_is_rendered_once_and_comes() {
+    let kills: u64 = std::env::var("FLATRENDER_KILLS").map_or(6, |text| text.parse().unwrap());
+    let seed: u64 = rand::random();
+    eprintln!("seed {seed}");
+    let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+    for _ in 0..kills.div_ceil(3) {
+        let stage = Stage::new(r#"{"frame_ms": 15, "startup_ms": 50}"#);
+        let data = stage.config.data_dir.clone();
+        let mut controller = Controller::start();
+        enrol(&controller.token(), "n", &data.join("identity"), false)
+            .await
+            .unwrap();
+        controller
+            .state
+            .blobs
+            .lock()
+            .unwrap()
+            .insert(Digest::of(&stage.project), stage.project.clone());
+        let renderer = stage.config.renderer.as_ref().unwrap();
+        std::fs::write(
+            data.join("agent.toml"),
+            format!("renderer = {renderer:?}\n"),
+        )
+        .unwrap();
+        let lease = stage.lease(0, 16);
+        let mut agent = run(&data);
+        for death in 0..4 {
+            let held = controller
+                .hear("what is held", |message| match message {
+                    ToController::Holding { leases, .. } => Some(leases.len()),
+                    _ => None,
+                })
+                .await;
+            if held == 0 {
+                // New, or an agent died before it had written it down.
+                controller
+                    .say(ToAgent::Lease(Box::new(lease.clone())))
+                    .await;
+            }
+            if death < 3 {
+                tokio::time::sleep(Duration::from_millis(random.random_range(0..300))).await;
+                agent.kill().unwrap();
+                agent.wait().unwrap();
+                agent = run(&data);
+            }
+        }
+        let report = controller
+            .hear("the report", |message| match message {
+                ToController::Report(report) => Some(report.clone()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(report.ending, Ending::Succeeded, "seed {seed}: {report:?}");
+        controller.say(ToAgent::ReportAck(lease.key)).await;
+        let came: BTreeSet<u32> = controller
+            .state
+            .frames
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|frame| frame.ordinal)
+            .collect();
+        assert_eq!(came, (0..16).collect::<BTreeSet<u32>>(), "seed {seed}");
+        assert_eq!(
+            stage.rendered(),
+            (0..16).collect::<Vec<i64>>(),
+            "seed {seed}: each rendered once"
+        );
+        until("the attempt to be forgotten", LIMIT, || {
+            stage.attempts() == 0
+        })
+        .await;
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+        until("every process to end", LIMIT, || {
+            stage.processes().is_empty()
+        })
+        .await;
+    }
 }
