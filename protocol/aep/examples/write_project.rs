@@ -1,5 +1,7 @@
 //! Writes a small project with one composition, for the demo: `write_project FILE NAME WIDTH HEIGHT RATE FRAMES`.
 
+#![allow(clippy::print_stderr, reason = "a program for people")]
+
 use std::process::ExitCode;
 
 use flatrender_aep::Rational;
@@ -10,21 +12,34 @@ fn main() -> ExitCode {
     match write_project(&arguments) {
         Some(()) => ExitCode::SUCCESS,
         None => {
-            eprintln!("error: failed to write the project; usage: write_project FILE NAME WIDTH HEIGHT RATE FRAMES");
+            eprintln!(
+                "error: failed to write the project; usage: write_project FILE NAME WIDTH HEIGHT RATE FRAMES"
+            );
             ExitCode::from(2)
         }
     }
 }
 
 fn write_project(arguments: &[String]) -> Option<()> {
-    let [file, name, width, height, rate, frames] = arguments else { return None };
+    let [file, name, width, height, rate, frames] = arguments else {
+        return None;
+    };
     let rate = Rational::whole(rate.parse().ok()?);
-    let mut comp = CompSpec::new(name, width.parse().ok()?, height.parse().ok()?, rate, frames.parse().ok()?);
+    let mut comp = CompSpec::new(
+        name,
+        width.parse().ok()?,
+        height.parse().ok()?,
+        rate,
+        frames.parse().ok()?,
+    );
     comp.background = [0x16, 0x1d, 0x2b];
     comp.layers = vec![
         LayerSpec::new("Title", KindSpec::Text("FlatRender".to_owned())),
         LayerSpec::new("Backdrop", KindSpec::Solid([0x16, 0x1d, 0x2b])),
     ];
-    let spec = ProjectSpec { comps: vec![comp], ..ProjectSpec::default() };
+    let spec = ProjectSpec {
+        comps: vec![comp],
+        ..ProjectSpec::default()
+    };
     std::fs::write(file, write::project(&spec)).ok()
 }

@@ -131,6 +131,7 @@ impl Leader {
             row: Arc::new(row),
             failures: HashMap::new(),
             film_failures: 0,
+            measured: 0,
         };
         self.facts.insert(facts.row.id, facts);
     }

@@ -134,6 +134,8 @@ struct JobFacts {
     failures: HashMap<u32, Vec<NodeId>>,
     /// Failed assemblies.
     film_failures: u32,
+    /// Frames whose time was counted, first ones of leases left out.
+    measured: u32,
 }
 
 struct Leader {

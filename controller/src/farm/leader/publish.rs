@@ -107,7 +107,17 @@ impl Leader {
                         .get(&header.lease.attempt)
                         .and_then(|lease| lease.span())
                         .is_some_and(|span| span.lo == header.ordinal);
-                    job.cost = Some(learn(job.cost, f64::from(header.render_ms), first));
+                    let measured = self.facts.get_mut(&id).map_or(0, |facts| {
+                        let before = facts.measured;
+                        facts.measured += u32::from(!first);
+                        before
+                    });
+                    job.cost = Some(learn(
+                        job.cost,
+                        f64::from(header.render_ms),
+                        first,
+                        measured,
+                    ));
                 }
                 FrameOutcome::Published
             }
@@ -128,26 +138,23 @@ impl Leader {
     }
 }
 
-/// What frames have cost, newest ones counting most. The first frame of a lease carries the start-up.
-fn learn(before: Option<Cost>, millis: f64, first: bool) -> Cost {
-    const WEIGHT: f64 = 0.2;
-    let mix = |old: f64| old + WEIGHT * (millis - old);
+/// What frames have cost: the mean of the newest ones. The first frame of a lease carries the start-up; until another
+/// one is measured it stands in for a frame as well. Frames come in bursts (several are under work at once), so that
+/// single ones say little: `measured` of them have been counted before this one.
+fn learn(before: Option<Cost>, millis: f64, first: bool, measured: u32) -> Cost {
+    const NEWEST: u32 = 32;
+    let mix = |old: f64, count: u32| old + (millis - old) / f64::from(count.clamp(1, NEWEST));
     match before {
         None => Cost {
             startup_ms: millis,
             frame_ms: millis,
         },
         Some(cost) if first => Cost {
-            startup_ms: mix(cost.startup_ms),
-            ..cost
-        },
-        // The first measure of a frame replaces what the canary's start-up stood in for.
-        Some(cost) if cost.frame_ms >= cost.startup_ms => Cost {
-            frame_ms: millis,
+            startup_ms: mix(cost.startup_ms, 4),
             ..cost
         },
         Some(cost) => Cost {
-            frame_ms: mix(cost.frame_ms),
+            frame_ms: mix(cost.frame_ms, measured + 1),
             ..cost
         },
     }
@@ -157,5 +164,20 @@ fn one(ordinal: u32) -> Span {
     Span {
         lo: ordinal,
         hi: ordinal + 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bursts_of_frames_give_their_mean() {
+        let mut cost = learn(None, 900.0, true, 0);
+        for n in 0..40 {
+            cost = learn(Some(cost), if n % 4 == 0 { 320.0 } else { 0.0 }, false, n);
+        }
+        assert!((60.0..100.0).contains(&cost.frame_ms), "{cost:?}");
+        assert!((cost.startup_ms - 900.0).abs() < 1.0, "{cost:?}");
     }
 }
