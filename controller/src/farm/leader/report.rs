@@ -91,6 +91,7 @@ impl Leader {
         self.farm.news.notify_waiters();
         self.let_go(lease.key);
         self.node_failures.remove(&node);
+        self.forget_if_over(lease.job);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "seeds and figures are what `./x prove` and `./x bench` show"
 )]
 

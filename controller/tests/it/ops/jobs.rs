@@ -34,7 +34,7 @@ async fn a_job_comes_in_and_is_found() {
         id[id.len() - 8..].to_owned(),
     ] {
         let found: Page<JobView> = ops.get(&format!("/v1/farm/jobs?match={text}")).await.json();
-        assert_eq!(found.data, [job.clone()], "{text}");
+        assert_eq!(found.data, std::slice::from_ref(&job), "{text}");
     }
     let none: Page<JobView> = ops.get("/v1/farm/jobs?match=other").await.json();
     assert_eq!((none.data.len(), none.page.has_more), (0, false));
