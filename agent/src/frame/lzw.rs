@@ -2,8 +2,8 @@
 //! read or write outside what it is given, whatever the codes say.
 //!
 //! It is our own because a node verifies every frame it renders: an entry of the table is a place in the output, where its string
-//! already stands, so that a code is one short copy instead of a walk through a tree (about twice as fast as the general
-//! decoder of the `weezl` crate, which the tests compare it with).
+//! already stands, so that a code is one short copy instead of a walk through a tree. The tests compare it with the general decoder
+//! of the `weezl` crate.
 
 const CLEAR: usize = 256;
 const END: usize = 257;

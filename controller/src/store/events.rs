@@ -93,6 +93,12 @@ pub async fn write(tx: &mut PgConnection, events: &[NewEvent]) -> Result<(), Sto
     if events.is_empty() {
         return Ok(());
     }
+    // Numbers are drawn before a commit. Writers go one after the other from here to their commit, so that numbers become
+    // visible in order and a follower of the log misses none. Always the last lock a transaction takes: after its jobs.
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended('render.events', 0))")
+        .execute(&mut *tx)
+        .await
+        .named("take the log's turn")?;
     let tenants: Vec<Uuid> = events.iter().map(|e| e.tenant.0).collect();
     let subjects: Vec<String> = events.iter().map(|e| e.subject.to_owned()).collect();
     let jobs: Vec<Option<Uuid>> = events.iter().map(|e| e.job.map(|id| id.0)).collect();
