@@ -96,6 +96,15 @@ pub enum ToAgent {
     },
     /// The report is durable; the attempt can be forgotten.
     ReportAck(LeaseKey),
+    /// A film came and can't be taken; the same bytes would be refused again.
+    BlobRefused {
+        /// Which lease.
+        lease: LeaseKey,
+        /// What it was announced as.
+        digest: Digest,
+        /// In words.
+        reason: String,
+    },
 }
 
 /// A lease's name: who holds what, fenced by its epoch.

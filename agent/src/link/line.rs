@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use flatrender_protocol::Digest;
 use flatrender_protocol::link::{LinkError, PRIORITY_LOG, receive, send};
 use flatrender_protocol::message::{BlobRef, BlobReply, BlobRequest, LeaseKey, UploadHeader};
@@ -23,6 +24,8 @@ use crate::work::Uplink;
 const WAIT: Duration = Duration::from_secs(60);
 /// How long a blob may stop coming.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes of a file that are read at once.
+const PIECE_BYTES: usize = 256 << 10;
 /// Pause before a film is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -106,7 +109,7 @@ impl Fetch for Line {
 }
 
 impl Uplink for Line {
-    async fn film(&self, lease: LeaseKey, blob: &BlobRef, file: &Path) {
+    async fn film(&self, lease: LeaseKey, blob: &BlobRef, file: &Path) -> io::Result<()> {
         loop {
             let connection = self.connection().await;
             let header = UploadHeader::Film {
@@ -114,8 +117,9 @@ impl Uplink for Line {
                 blob: blob.clone(),
             };
             match upload(&connection, &header, file, 0).await {
-                Ok(()) => return,
-                Err(error) => {
+                Ok(()) => return Ok(()),
+                Err(Unsent::File(error)) => return Err(error),
+                Err(Unsent::Way(error)) => {
                     tracing::warn!(%error, "film not sent; trying again");
                     tokio::time::sleep(AGAIN).await;
                 }
@@ -134,9 +138,20 @@ impl Uplink for Line {
             )
             .await
         {
-            tracing::debug!(%error, "log not sent");
+            tracing::debug!(error = &error as &dyn std::error::Error, "log not sent");
         }
     }
+}
+
+/// Why a file did not arrive.
+#[derive(Debug, thiserror::Error)]
+enum Unsent {
+    /// It can't be read: of no use to try again.
+    #[error("read the file")]
+    File(#[source] io::Error),
+    /// The way to the controller broke.
+    #[error("send the file")]
+    Way(#[source] io::Error),
 }
 
 async fn upload(
@@ -144,13 +159,21 @@ async fn upload(
     header: &UploadHeader,
     path: &Path,
     priority: i32,
-) -> io::Result<()> {
-    let mut file = tokio::fs::File::open(path).await?;
-    let mut stream = connection.open_uni().await?;
+) -> Result<(), Unsent> {
+    let way = |error: io::Error| Unsent::Way(error);
+    let mut file = tokio::fs::File::open(path).await.map_err(Unsent::File)?;
+    let opened = connection.open_uni().await;
+    let mut stream = opened.map_err(|error| way(error.into()))?;
     let _ = stream.set_priority(priority);
-    send(&mut stream, header).await.map_err(io::Error::other)?;
-    tokio::io::copy(&mut file, &mut stream).await?;
-    arrived(stream).await
+    let sent = send(&mut stream, header).await;
+    sent.map_err(|error| way(io::Error::other(error)))?;
+    let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+    while file.read_buf(&mut piece).await.map_err(Unsent::File)? > 0 {
+        let sent = stream.write_chunk(piece.split().freeze()).await;
+        sent.map_err(|error| way(error.into()))?;
+        piece.reserve(PIECE_BYTES);
+    }
+    arrived(stream).await.map_err(way)
 }
 
 /// Returns when everything that was written has arrived.

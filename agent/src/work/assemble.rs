@@ -29,6 +29,8 @@ const MAX_FRAME_BYTES: u64 = 1 << 30;
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long the controller may take to say that a film is durable before it is sent again.
 const STORED: Duration = Duration::from_secs(60);
+/// How often it is sent whole before the attempt is given up.
+const SENDS: u32 = 5;
 
 /// A blob can't be had, and asking again is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +69,7 @@ pub(super) async fn assemble<U: Uplink>(
     Ok(match made {
         None => stopped(desk),
         Some(Err(failure)) => Some(desk.report(Ending::Failed, failure.class, failure.message)),
-        Some(Ok(report)) => hand_over(desk, report, &film).await,
+        Some(Ok(report)) => hand_over(desk, &report, &film).await,
     })
 }
 
@@ -204,31 +206,48 @@ async fn blob<F: Fetch>(source: &F, wanted: &BlobRef, most: u64) -> Result<Vec<u
     Ok(bytes)
 }
 
-/// Sends the film until it is durable at the controller; the report then.
+/// Sends the film until it is durable at the controller; the report then. What the controller refuses or never answers ends
+/// the attempt, so that its slot is free and the film is made again elsewhere.
 async fn hand_over<U: Uplink>(
     desk: &mut Desk<U>,
-    report: FilmReport,
+    report: &FilmReport,
     film: &Path,
 ) -> Option<Report> {
-    let (uplink, key) = (Arc::clone(&desk.room.uplink), desk.journal.key());
-    while !desk.stored.contains(&report.blob.digest) {
+    let digest = report.blob.digest;
+    let mut class = OutcomeClass::Transient;
+    let mut failure = format!("the film was sent {SENDS} times and the controller never answered");
+    for _ in 0..SENDS {
+        let (uplink, key) = (Arc::clone(&desk.room.uplink), desk.journal.key());
         let send = async {
-            uplink.film(key, &report.blob, film).await;
+            uplink.film(key, &report.blob, film).await?;
             tokio::time::sleep(STORED).await;
+            Ok::<(), std::io::Error>(())
         };
         tokio::pin!(send);
-        // The word that it is durable may come before the last byte is gone, when the controller has that film already.
-        while !desk.stored.contains(&report.blob.digest) {
+        // The word may come before the last byte is gone, when the controller has that film already.
+        let sent = loop {
             if desk.stopped() {
                 return stopped(desk);
             }
+            if desk.stored.contains(&digest) {
+                let mut done = desk.report(Ending::Succeeded, OutcomeClass::Ok, String::new());
+                done.film = Some(report.clone());
+                return Some(done);
+            }
+            if let Some(reason) = desk.refused.remove(&digest) {
+                let message = format!("the controller refused the film: {reason}");
+                return Some(desk.report(Ending::Failed, OutcomeClass::Transient, message));
+            }
             tokio::select! {
-                () = &mut send => break,
+                sent = &mut send => break sent,
                 told = desk.hear() => desk.obey(told).await,
             }
+        };
+        if let Err(error) = sent {
+            class = OutcomeClass::Node;
+            failure = format!("the film was made and can't be read: {error}");
+            break;
         }
     }
-    let mut done = desk.report(Ending::Succeeded, OutcomeClass::Ok, String::new());
-    done.film = Some(report);
-    Some(done)
+    Some(desk.report(Ending::Failed, class, failure))
 }

@@ -2,7 +2,7 @@
 //! is forgotten only when the controller has the report. What an attempt is told while it waits for anything is heard at
 //! once: nothing here may hold up the supervisor.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -69,6 +69,8 @@ pub(super) enum Told {
     Acknowledged(u32),
     /// A blob is durable.
     Stored(Digest),
+    /// A blob came and can't be taken; why.
+    Refused(Digest, String),
     /// The report is durable.
     ReportAcknowledged,
 }
@@ -100,6 +102,8 @@ pub(super) struct Desk<U> {
     /// The agent ends; what runs under a shim goes on.
     pub leaving: bool,
     pub stored: HashSet<Digest>,
+    /// What the controller does not take, and why.
+    pub refused: HashMap<Digest, String>,
     report_acknowledged: bool,
 }
 
@@ -113,6 +117,7 @@ impl<U: Uplink> Desk<U> {
             give_back: false,
             leaving: false,
             stored: HashSet::new(),
+            refused: HashMap::new(),
             report_acknowledged: false,
         }
     }
@@ -139,6 +144,9 @@ impl<U: Uplink> Desk<U> {
             Some(Told::Acknowledged(ordinal)) => self.settle(ordinal),
             Some(Told::Stored(digest)) => {
                 self.stored.insert(digest);
+            }
+            Some(Told::Refused(digest, reason)) => {
+                self.refused.insert(digest, reason);
             }
             Some(Told::ReportAcknowledged) => self.report_acknowledged = true,
             Some(Told::Shrink(until)) => self.shrink(until, 0).await,

@@ -3,6 +3,7 @@
 //! ([`Handle`]) and carries what it has to say ([`Uplink`]); without a link it goes on with what it holds.
 
 use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use flatrender_protocol::message::{BlobRef, LeaseKey};
@@ -29,8 +30,15 @@ pub use supervisor::{Busy, Handle, Resume, WorkError, start};
 /// The way to the controller, as work sees it.
 pub trait Uplink: Fetch + 'static {
     /// Sends a finished film, as often as it takes until its bytes have arrived.
-    fn film(&self, lease: LeaseKey, blob: &BlobRef, file: &Path)
-    -> impl Future<Output = ()> + Send;
+    ///
+    /// # Errors
+    /// The file can't be read.
+    fn film(
+        &self,
+        lease: LeaseKey,
+        blob: &BlobRef,
+        file: &Path,
+    ) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Sends the renderer's output once, if there is a controller now; a log is not worth waiting for.
     fn log(&self, lease: LeaseKey, file: PathBuf) -> impl Future<Output = ()> + Send;

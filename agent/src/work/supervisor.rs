@@ -281,6 +281,11 @@ impl<U: Uplink> Supervisor<U> {
                 }
             }
             ToAgent::BlobStored { lease, digest } => self.tell(lease, Told::Stored(digest)).await,
+            ToAgent::BlobRefused {
+                lease,
+                digest,
+                reason,
+            } => self.tell(lease, Told::Refused(digest, reason)).await,
             ToAgent::ReportAck(lease) => self.tell(lease, Told::ReportAcknowledged).await,
             ToAgent::Welcome { .. } | ToAgent::Refused { .. } => {
                 tracing::warn!("greeting in the middle of a session; ignored");

@@ -1,7 +1,7 @@
 //! A stage for whole attempts: a data folder, the stand-in with its settings, and a controller that is only channels.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -76,9 +76,10 @@ impl Fetch for Line {
 }
 
 impl Uplink for Line {
-    async fn film(&self, lease: LeaseKey, _: &BlobRef, file: &Path) {
-        let film = (lease, std::fs::read(file).unwrap());
+    async fn film(&self, lease: LeaseKey, _: &BlobRef, file: &Path) -> io::Result<()> {
+        let film = (lease, std::fs::read(file)?);
         self.films.lock().unwrap().push(film);
+        Ok(())
     }
 
     async fn log(&self, lease: LeaseKey, file: PathBuf) {

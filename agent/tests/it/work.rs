@@ -446,16 +446,11 @@ fn a_project_that_cannot_be_had_fails_the_attempt() {
     assert!(stage.rendered().is_empty());
 }
 
-#[test]
-fn an_assembly_makes_a_film_and_reports_when_it_is_stored() {
-    let stage = Stage::new("{}");
-    let (_, _, controller) = one(&stage);
+/// An agent that has made the film of ten frames and sent it; its lease, the film, and what is told meanwhile.
+fn film_sent(stage: &Stage) -> (Agent, Controller, LeaseKey, Vec<u8>) {
+    let (_, _, controller) = one(stage);
     let packed = controller.packed.lock().unwrap().clone();
     let mut blobs = stage.line.blobs.lock().unwrap();
-    let named = |bytes: &[u8]| BlobRef {
-        digest: Digest::of(bytes),
-        bytes: bytes.len() as u64,
-    };
     let manifest = FilmManifest {
         frames: packed.values().map(|bytes| named(bytes)).collect(),
     };
@@ -469,13 +464,27 @@ fn an_assembly_makes_a_film_and_reports_when_it_is_stored() {
     blobs.insert(Digest::of(&manifest), manifest);
     drop(blobs);
 
-    let mut agent = Agent::start(&stage);
-    let mut controller = agent.connect();
+    let mut agent = Agent::start(stage);
+    let controller = agent.connect();
     let key = lease.key;
     agent.lease(lease);
     wait_for("the film", || !stage.line.films.lock().unwrap().is_empty());
     let (of, film) = stage.line.films.lock().unwrap()[0].clone();
     assert_eq!(of, key);
+    (agent, controller, key, film)
+}
+
+fn named(bytes: &[u8]) -> BlobRef {
+    BlobRef {
+        digest: Digest::of(bytes),
+        bytes: bytes.len() as u64,
+    }
+}
+
+#[test]
+fn an_assembly_makes_a_film_and_reports_when_it_is_stored() {
+    let stage = Stage::new("{}");
+    let (agent, mut controller, key, film) = film_sent(&stage);
     controller.say(ToAgent::BlobStored {
         lease: key,
         digest: Digest::of(&film),
@@ -488,6 +497,28 @@ fn an_assembly_makes_a_film_and_reports_when_it_is_stored() {
         (10, 64, 36, false)
     );
     assert_eq!(made.blob, named(&film));
+    nothing_is_left(&stage);
+    agent.end();
+}
+
+#[test]
+fn a_film_that_the_controller_refuses_ends_its_assembly() {
+    let stage = Stage::new("{}");
+    let (agent, mut controller, key, film) = film_sent(&stage);
+    controller.say(ToAgent::BlobRefused {
+        lease: key,
+        digest: Digest::of(&film),
+        reason: "it is another file".to_owned(),
+    });
+    let report = controller.report(key);
+    assert_eq!(
+        (report.ending, report.class),
+        (Ending::Failed, OutcomeClass::Transient)
+    );
+    assert_eq!(
+        report.message,
+        "the controller refused the film: it is another file"
+    );
     nothing_is_left(&stage);
     agent.end();
 }

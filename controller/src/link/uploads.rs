@@ -195,10 +195,35 @@ async fn keep_frame(
     Ok(memory)
 }
 
+/// A film is durable or refused by an answer: its sender holds a slot until it knows.
 async fn film(
     session: &Session,
     stream: &mut RecvStream,
     lease: LeaseKey,
+    blob: &BlobRef,
+) -> Result<(), Failed> {
+    let kept = keep_film(session, stream, blob).await;
+    let digest = blob.digest;
+    match &kept {
+        Ok(()) => session.answer(ToAgent::BlobStored { lease, digest }).await,
+        Err(Failed::Refused(reason)) => {
+            let reason = reason.clone();
+            session
+                .answer(ToAgent::BlobRefused {
+                    lease,
+                    digest,
+                    reason,
+                })
+                .await;
+        }
+        Err(_) => {}
+    }
+    kept
+}
+
+async fn keep_film(
+    session: &Session,
+    stream: &mut RecvStream,
     blob: &BlobRef,
 ) -> Result<(), Failed> {
     if blob.bytes == 0 || blob.bytes > MAX_BLOB_BYTES {
@@ -221,8 +246,6 @@ async fn film(
             .put_stream(Area::Files, blob, std::pin::pin!(pieces))
             .await?;
     }
-    let digest = blob.digest;
-    session.answer(ToAgent::BlobStored { lease, digest }).await;
     Ok(())
 }
 

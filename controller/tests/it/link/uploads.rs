@@ -231,17 +231,32 @@ async fn a_film_is_stored_once_and_answered_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_film_that_is_not_as_announced_is_not_stored() {
+async fn a_film_that_is_not_as_announced_is_refused_by_an_answer() {
     let mut stage = Stage::new().await;
     let agent = stage.enrolled("one").await;
-    let session = stage.join(&agent).await;
+    let mut session = stage.join(&agent).await;
     let mut film = blob(b"a film");
     film.digest = Digest::of(b"another film");
+    let key = lease();
     let header = UploadHeader::Film {
-        lease: lease(),
+        lease: key,
         blob: film.clone(),
     };
     upload(&session, &header, b"a film").await;
+    let answer = session.hear().await;
+    let ToAgent::BlobRefused {
+        lease,
+        digest,
+        reason,
+    } = answer
+    else {
+        panic!("{answer:?}");
+    };
+    assert_eq!((lease, digest), (key, film.digest));
+    assert!(
+        reason.contains(&Digest::of(b"a film").to_string()),
+        "{reason}"
+    );
     a_good_frame_arrives(&mut stage, &session, 1).await;
     session.connection.close(VarInt::from_u32(0), b"");
     // The session ends after the last of its uploads.
