@@ -25,6 +25,11 @@
 //! `at` is a display frame (while it is half written), `{"after": n}` frames of the run, `"launch"`, `"start"` or `"end"`.
 //! With `times` a fault happens so often over all processes that share a `home`; without, always.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a stand-in for programs that have a clock and processes of their own"
+)]
+
 pub mod after_effects;
 pub mod arguments;
 pub mod canvas;

@@ -1,5 +1,10 @@
 //! Which renderer this is, by asking it: `-version` prints a line and renders nothing.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "aerender is asked for its version with a deadline and killed on drop"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,6 +1,11 @@
 //! Answers for: running ffmpeg and ffprobe: argument vectors, a process group of their own, killed when dropped, the end of what they
 //! say kept. Must not: know what for.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts ffmpeg and ends it"
+)]
+
 use std::ffi::OsString;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;

@@ -1,6 +1,11 @@
 //! The line as work sees it: blobs come, films and logs go, over whatever session there is now. It waits for a session
 //! where that makes sense, and is told of sessions by the link alone.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a reader gives up by the clock of the link"
+)]
+
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};

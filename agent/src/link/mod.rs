@@ -2,6 +2,11 @@
 //! way back to a controller that was lost. It decides nothing about work; what it carries is `work`'s and the
 //! controller's. Without a controller it only tries again, and again.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reconnecting is paced by the clock of the link"
+)]
+
 mod addresses;
 mod enrol;
 mod identity;

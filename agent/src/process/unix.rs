@@ -1,6 +1,11 @@
 //! Process trees on Unix. The root makes itself leader of a session and, on Linux, reaper of all its descendants: so a
 //! process of the tree is found by its parents or by its session, whatever else it does to get away.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the room that starts processes and waits for their end"
+)]
+
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::process::CommandExt;

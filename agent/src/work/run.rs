@@ -1,6 +1,11 @@
 //! A renderer that runs: one loop over its shim, its folder, its output, what the attempt is told, and the clock. Files win
 //! over words; nothing of the renderer is left behind. What began it is `start`'s business.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the loop over one attempt reads the clock and hands `now` to what decides"
+)]
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

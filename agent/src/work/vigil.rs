@@ -154,6 +154,7 @@ fn ms(value: u64) -> Duration {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a point in time to start from")]
 mod tests {
     use super::*;
 

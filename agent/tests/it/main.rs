@@ -1,4 +1,9 @@
 //! The agent's integration tests, one binary.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests wait with deadlines and start programs"
+)]
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod cache;

@@ -1,6 +1,11 @@
 //! Following a job to its end. The job's own view, asked for again, is the truth; events only say when to ask, and tell
 //! of attempts that went wrong. A farm that goes away for a while is waited for.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "following a job is paced by the clock of the person who looks"
+)]
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

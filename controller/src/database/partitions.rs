@@ -3,6 +3,11 @@
 //! Which tables those are and how a partition is made without stopping anybody stands in `migrations/00_setup.sql`; the
 //! maintainer's role may call that function and nothing else.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for a busy table, with a deadline"
+)]
+
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;

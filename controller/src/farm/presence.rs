@@ -1,6 +1,11 @@
 //! When each node was last heard, by this controller's own clock. The links write it with every datagram, without a lock in
 //! the way; the leader reads it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "liveness starts with the process"
+)]
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};

@@ -1,5 +1,10 @@
 //! What people see of jobs, nodes and events: read from the database, with what only the leader's clock knows added.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "people read how long ago a node was heard"
+)]
+
 use std::collections::HashMap;
 use std::time::Instant;
 

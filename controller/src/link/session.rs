@@ -1,6 +1,11 @@
 //! One agent's session, from hello to its end. All of its parts run in this one task, so that a slow one holds back only
 //! its own stream; uploads and downloads have tasks of their own, and the session ends after the last of them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a node is heard when its bytes come"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -151,6 +151,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a paused clock is read")]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,4 +1,9 @@
 //! Integration tests of the stand-in: the real programs, real files, and ffmpeg as the one who makes films.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests wait with deadlines and start programs"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,

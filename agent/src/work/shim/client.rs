@@ -1,6 +1,11 @@
 //! The agent's end of a shim: start one, find one again, hear what it says, ask it to stop or to kill. Dropping it only
 //! gives up the claim; the shim goes on.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "starts the shim, and waits for it with deadlines"
+)]
+
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,11 @@
 //! The shim's own process: one loop over its children, its socket and the clock. It knows nothing of frames or leases. It
 //! must not end before everything it started has, and never without its exit file.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shim is a process with a loop and a clock of its own"
+)]
+
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,6 +1,11 @@
 //! The typed client of the farm's HTTP routes: one method a route, the shapes of [`flatrender_protocol::rest`]. It
 //! retries what is safe to retry, never sends a token anywhere but to the farm, and knows nothing of terminals.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a command line tells how long an answer took"
+)]
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 

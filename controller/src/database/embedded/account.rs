@@ -3,6 +3,11 @@
 //! PostgreSQL refuses to run as root. A controller that is root gives its server an unprivileged account that exists
 //! (`initdb` refuses a number without a name); any other controller runs it as itself.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that starts programs of the embedded server"
+)]
+
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,11 @@
 //!
 //! It starts nothing but `postgres --version` and `pg_config --bindir`, and downloads nothing.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the server programs are asked for their version"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

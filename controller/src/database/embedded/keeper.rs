@@ -5,6 +5,8 @@
 //! spawned the child ends. Only this thread reaps the child, under the lock that signals are sent under, so a signal can
 //! never hit a process that merely got the same id. It never deletes `postmaster.pid`.
 
+#![expect(clippy::disallowed_methods, reason = "keeps a process, by deadlines")]
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::process::{Child, ExitStatus};

@@ -2,6 +2,11 @@
 //!
 //! It starts no server. Everything here blocks; callers run it off the async threads.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for a lock file, with a deadline"
+)]
+
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;

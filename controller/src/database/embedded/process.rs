@@ -89,6 +89,7 @@ pub(super) fn is_surely_no_server(_pid: i32) -> bool {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[expect(clippy::disallowed_methods, reason = "a process to look at")]
 mod tests {
     use super::*;
 

@@ -1,5 +1,10 @@
 //! The embedded server as the rest of the controller sees it: start, connect, stop, and hear when it is gone for good.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for a process, with deadlines"
+)]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

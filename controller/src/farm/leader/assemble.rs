@@ -1,5 +1,10 @@
 //! From the last frame to the film.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what the leader hears is stamped when it is heard"
+)]
+
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;

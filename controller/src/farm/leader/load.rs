@@ -1,5 +1,10 @@
 //! Reading everything at the start of a term, and what others wrote during it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is loaded is stamped with the leader's clock"
+)]
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
