@@ -12,7 +12,7 @@ use super::options::Options;
 
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// A private file of `ROLE=PASSWORD` lines: sets the passwords of service roles afterwards
+    /// A private file (TOML) of `role = "password"` lines: sets the passwords of service roles afterwards
     #[arg(long, value_name = "FILE")]
     role_passwords: Option<PathBuf>,
     /// Print one JSON document
