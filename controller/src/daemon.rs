@@ -26,7 +26,7 @@ use crate::database::{Database, Hints, Pool, Role};
 use crate::farm::{Farm, Input, leader};
 use crate::link::Authority;
 use crate::ops::{self, AdminToken, LoopReport, Ops};
-use crate::reconcile::{self, partitions};
+use crate::reconcile::{self, leftovers, partitions};
 
 /// The channel on which the database says that jobs were written.
 const JOBS_CHANNEL: &str = "render_jobs";
@@ -162,12 +162,14 @@ async fn start(
         data_dir: config.data_dir.clone(),
         admin_token_file: config.admin_token_file(),
     };
-    let (months, watched) = reconcile::new("partitions", partitions::PACE);
+    let (months, months_watched) = reconcile::new("partitions", partitions::PACE);
+    let (sweep, sweep_watched) = reconcile::new("leftovers", leftovers::PACE);
+    let watched = [months_watched, sweep_watched];
     let ops = Ops {
         farm: farm.clone(),
         authority: authority.fingerprint(),
         addresses: told.link_advertised.clone().into(),
-        loops: Arc::new(move || vec![report(&watched)]),
+        loops: Arc::new(move || watched.iter().map(report).collect()),
         shutdown: shutdown.clone(),
     };
     let router = ops::table(token).finish(ops);
@@ -180,6 +182,10 @@ async fn start(
     tasks.spawn(
         "partitions",
         infallible(partitions::run(months, Arc::clone(database), stop())),
+    );
+    tasks.spawn(
+        "leftovers",
+        infallible(leftovers::run(sweep, farm.clone(), stop())),
     );
     tasks.spawn(
         "leader",

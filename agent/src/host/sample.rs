@@ -92,8 +92,9 @@ fn renderers(system: &mut System, pids: &[u32]) -> (u32, u64) {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a point in time to start from")]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a point in time to start from")]
+
     use super::*;
 
     #[test]

@@ -154,8 +154,9 @@ fn ms(value: u64) -> Duration {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a point in time to start from")]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a point in time to start from")]
+
     use super::*;
 
     fn s(value: u64) -> Duration {

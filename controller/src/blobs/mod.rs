@@ -1,7 +1,9 @@
 //! The store: bytes by digest in a local folder, synced before they count. Two prefixes: `farm/` (packages, sounds, frames,
 //! manifests; the farm's) and `files/` (films; handed to the file part). It decides nothing about who may read what.
 
-use std::path::Path;
+mod leftovers;
+
+use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use flatrender_protocol::Digest;
@@ -15,6 +17,8 @@ use object_store::{
 };
 use std::sync::Arc;
 
+pub use leftovers::SHELVES;
+
 /// Most bytes of one blob.
 pub const MAX_BLOB_BYTES: u64 = 64 << 30;
 const PART_BYTES: usize = 8 << 20;
@@ -26,6 +30,15 @@ pub enum Area {
     Farm,
     /// Films.
     Files,
+}
+
+impl Area {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Farm => "farm",
+            Self::Files => "files",
+        }
+    }
 }
 
 /// Why bytes were not stored or found.
@@ -63,12 +76,18 @@ pub enum BlobError {
     /// The disk failed.
     #[error("use the store")]
     Store(#[from] object_store::Error),
+    /// The disk failed.
+    #[error("look through the store")]
+    Disk(#[source] std::io::Error),
 }
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<LocalFileSystem>,
+    folder: Arc<PathBuf>,
+    /// Held alone while a sweep removes what nobody has claimed.
+    sweep: Arc<tokio::sync::RwLock<()>>,
 }
 
 impl Blobs {
@@ -85,6 +104,8 @@ impl Blobs {
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self {
             store: Arc::new(store),
+            folder: Arc::new(folder.to_owned()),
+            sweep: Arc::default(),
         })
     }
 
@@ -134,7 +155,11 @@ impl Blobs {
     }
 
     async fn put_known(&self, area: Area, blob: &BlobRef, bytes: Bytes) -> Result<(), BlobError> {
-        if self.size(area, blob.digest).await? == Some(blob.bytes) {
+        let there = match area {
+            Area::Farm => self.claim(blob.digest).await?,
+            Area::Files => self.size(area, blob.digest).await?,
+        };
+        if there == Some(blob.bytes) {
             return Ok(());
         }
         self.store
@@ -258,12 +283,8 @@ where
 }
 
 fn key(area: Area, digest: Digest) -> Key {
-    let prefix = match area {
-        Area::Farm => "farm",
-        Area::Files => "files",
-    };
     let name = digest.to_string();
-    Key::from(format!("{prefix}/{}/{name}", &name[..2]))
+    Key::from(format!("{}/{}/{name}", area.prefix(), &name[..2]))
 }
 
 #[cfg(test)]

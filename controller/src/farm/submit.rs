@@ -249,6 +249,7 @@ impl Farm {
         limit: u64,
         wrong: &mut Wrong,
     ) -> Result<Option<Bytes>, SubmitError> {
+        self.blobs.claim(file.digest).await?;
         match self.blobs.read(Area::Farm, file.digest, limit).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(BlobError::Missing(digest)) => {

@@ -65,9 +65,10 @@ impl From<BlobError> for Failed {
                 Ok(failed) => *failed,
                 Err(source) => Self::Store(BlobError::Receive(source)),
             },
-            BlobError::Open { .. } | BlobError::Missing(_) | BlobError::Store(_) => {
-                Self::Store(error)
-            }
+            BlobError::Open { .. }
+            | BlobError::Missing(_)
+            | BlobError::Store(_)
+            | BlobError::Disk(_) => Self::Store(error),
         }
     }
 }

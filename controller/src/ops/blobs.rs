@@ -53,7 +53,7 @@ async fn put(
         digest,
         bytes: upload.length_bytes(),
     };
-    let known = ops.farm.blobs.size(Area::Farm, digest).await;
+    let known = ops.farm.blobs.claim(digest).await;
     let status = match known.map_err(|error| failure::of_blobs(&error))? {
         Some(bytes) if bytes == announced.bytes => {
             check(&announced, &mut upload).await?;
@@ -122,7 +122,7 @@ fn mismatch(announced: &BlobRef, found: &str) -> Problem {
 }
 
 async fn head(State(ops): State<Ops>, Path(digest): Path<Digest>) -> Result<Response, Problem> {
-    let known = ops.farm.blobs.size(Area::Farm, digest).await;
+    let known = ops.farm.blobs.claim(digest).await;
     match known.map_err(|error| failure::of_blobs(&error))? {
         Some(bytes) => Ok([(header::CONTENT_LENGTH, HeaderValue::from(bytes))].into_response()),
         None => Err(Problem::not_found(format!("blob {digest}"))),

@@ -320,10 +320,6 @@ fn help(
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "`Instant` has no other origin; what is decided depends on differences only"
-)]
 mod tests {
     use std::collections::{HashMap, HashSet};
     use std::time::Duration;
@@ -335,7 +331,10 @@ mod tests {
     use super::*;
     use crate::plan::{Cost, Node};
 
-    /// `Instant` has no other origin; what is decided depends on differences only.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`Instant` has no other origin; what is decided depends on differences only"
+    )]
     fn now() -> Instant {
         Instant::now()
     }

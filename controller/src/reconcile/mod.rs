@@ -1,6 +1,7 @@
 //! Loops that make the world match the database: no input, idempotent, woken early and by timer, one run at a time, the last
 //! result readable. What a loop does stands in its own file; how loops run stands here.
 
+pub mod leftovers;
 pub mod partitions;
 
 use std::sync::Arc;
@@ -151,8 +152,9 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a paused clock is read")]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a paused clock is read")]
+
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;

@@ -2,6 +2,7 @@
 //! caller (`farm`) owns the transaction; no network call happens inside one.
 
 pub mod attempts;
+pub mod blobs;
 pub mod events;
 pub mod exports;
 pub mod frames;

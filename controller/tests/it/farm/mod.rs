@@ -1,6 +1,7 @@
 //! The farm's leader against a real PostgreSQL, with agents that are channels: what is leased, published, lost and refused.
 
 mod agent;
+mod leftovers;
 mod life;
 mod losses;
 mod refusals;
