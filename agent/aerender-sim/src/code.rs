@@ -1,26 +1,30 @@
-//! Answers for: the machine-readable code of job and frame number in the picture: where it stands, how it is painted, and how
+//! Answers for: the machine-readable code of job, frame number and values in the picture: where it stands, how it is painted, and how
 //! it is read back from the luma plane of a decoded H.264 film. Must not: know about files, films or After Effects.
 //!
-//! Layout: 16 × 6 square cells in the top left corner, black or white, no margin. Row by row, most significant bit first, they
-//! hold 12 bytes: job (4), frame (4), CRC-32 of those 8 (4), each byte XORed with a fixed mask so that no code is all of
-//! one colour. The cell size is a pure function of the picture's size rounded up to even numbers, because H.264 wants even
+//! Layout: 16 × 8 square cells in the top left corner, black or white, no margin. Row by row, most significant bit first, they
+//! hold 16 bytes: job (4), frame (4), values (4), CRC-32 of those 12 (4), each byte XORed with a fixed mask so that no code is
+//! all of one colour. The cell size is a pure function of the picture's size rounded up to even numbers, because H.264 wants even
 //! sizes and an odd picture is padded at its right and bottom edges: painted at 351 × 856, read at 352 × 856.
 //!
-//! The smallest picture that carries a code is 63 × 23 (64 × 24 after rounding, cells of 4 pixels). Below that nothing is painted and
+//! The smallest picture that carries a code is 63 × 31 (64 × 32 after rounding, cells of 4 pixels). Below that nothing is painted and
 //! [`read`] answers `None`. A wrong answer needs a CRC-32 that fits by accident: one in four thousand million pictures
 //! that look like a code at all.
 
 /// Cells in a row.
 const COLUMNS: usize = 16;
 /// Rows of cells.
-const ROWS: usize = 6;
+const ROWS: usize = 8;
+/// Bytes that are checked by the CRC.
+const SAID: usize = 12;
+/// Bytes of a code.
+const BYTES: usize = COLUMNS * ROWS / 8;
 /// The smallest cell that survives compression, in pixels.
 const SMALLEST_CELL: usize = 4;
 /// The least difference in luma between the darkest and the brightest cell.
 const LEAST_CONTRAST: u32 = 64;
 /// What each byte is XORed with.
-const WHITENING: [u8; 12] = [
-    0xa5, 0x3c, 0x69, 0xc3, 0x5a, 0x96, 0xd2, 0x2d, 0x4b, 0xb4, 0x78, 0x87,
+const WHITENING: [u8; BYTES] = [
+    0xa5, 0x3c, 0x69, 0xc3, 0x5a, 0x96, 0xd2, 0x2d, 0x4b, 0xb4, 0x78, 0x87, 0x1e, 0xe1, 0x36, 0xc9,
 ];
 
 /// What a frame says about itself.
@@ -30,6 +34,8 @@ pub struct Code {
     pub job: u32,
     /// The display frame, as in the file's name.
     pub frame: i32,
+    /// [`crate::values::digest`] of what the composition shows.
+    pub values: u32,
 }
 
 /// A stable 32-bit tag of a job: FNV-1a (64 bit) over the stem of its output files, folded to 32 bits.
@@ -120,7 +126,7 @@ pub fn read(luma: &[u8], width: usize, height: usize) -> Option<Code> {
         return None;
     }
     let middle = darkest + contrast / 2;
-    let mut bytes = [0_u8; 12];
+    let mut bytes = [0_u8; BYTES];
     for (index, &mean) in means.iter().enumerate() {
         if mean.abs_diff(middle) < contrast / 8 {
             return None; // neither black nor white
@@ -153,32 +159,34 @@ fn cell_mean(
     sum.checked_div(count)
 }
 
-fn encode(code: &Code) -> [u8; 12] {
-    let mut bytes = [0_u8; 12];
+fn encode(code: &Code) -> [u8; BYTES] {
+    let mut bytes = [0_u8; BYTES];
     bytes[..4].copy_from_slice(&code.job.to_be_bytes());
     bytes[4..8].copy_from_slice(&code.frame.to_be_bytes());
-    let crc = crc32(&bytes[..8]);
-    bytes[8..].copy_from_slice(&crc.to_be_bytes());
+    bytes[8..SAID].copy_from_slice(&code.values.to_be_bytes());
+    let crc = crc32(&bytes[..SAID]);
+    bytes[SAID..].copy_from_slice(&crc.to_be_bytes());
     whiten(bytes)
 }
 
-fn decode(bytes: [u8; 12]) -> Option<Code> {
-    let [j0, j1, j2, j3, f0, f1, f2, f3, c0, c1, c2, c3] = whiten(bytes);
-    let crc = crc32(&[j0, j1, j2, j3, f0, f1, f2, f3]);
-    (crc == u32::from_be_bytes([c0, c1, c2, c3])).then(|| Code {
-        job: u32::from_be_bytes([j0, j1, j2, j3]),
-        frame: i32::from_be_bytes([f0, f1, f2, f3]),
+fn decode(bytes: [u8; BYTES]) -> Option<Code> {
+    let bytes = whiten(bytes);
+    let word = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+    (crc32(&bytes[..SAID]) == u32::from_be_bytes(word(SAID))).then(|| Code {
+        job: u32::from_be_bytes(word(0)),
+        frame: i32::from_be_bytes(word(4)),
+        values: u32::from_be_bytes(word(8)),
     })
 }
 
-fn whiten(mut bytes: [u8; 12]) -> [u8; 12] {
+fn whiten(mut bytes: [u8; BYTES]) -> [u8; BYTES] {
     for (byte, mask) in bytes.iter_mut().zip(WHITENING) {
         *byte ^= mask;
     }
     bytes
 }
 
-/// CRC-32 as in ISO 3309 (the one of zip and PNG), bit by bit: eight bytes don't need a table.
+/// CRC-32 as in ISO 3309 (the one of zip and PNG), bit by bit: twelve bytes don't need a table.
 fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in bytes {
@@ -223,12 +231,12 @@ mod tests {
     #[test]
     fn cells_are_as_the_page_says() {
         for (width, height, cell) in [
-            (64, 24, Some(4)),
-            (63, 23, Some(4)),
-            (62, 24, None),
-            (64, 22, None),
+            (64, 32, Some(4)),
+            (63, 31, Some(4)),
+            (62, 32, None),
+            (64, 30, None),
             (100, 100, Some(6)),
-            (150, 50, Some(8)),
+            (150, 50, Some(6)),
             (351, 856, Some(8)),
             (352, 856, Some(8)),
             (1280, 720, Some(16)),
@@ -241,16 +249,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_painted_is_read(job: u32, frame: i32, width in 63_usize..700, height in 23_usize..400, limited: bool) {
-            let code = Code { job, frame };
+        fn what_is_painted_is_read(job: u32, frame: i32, values: u32, width in 63_usize..700, height in 31_usize..400, limited: bool) {
+            let code = Code { job, frame, values };
             let mut rgba = vec![90; width * height * 4];
             paint(&mut rgba, width, height, &code);
             prop_assert_eq!(read(&luma_of(&rgba, limited), width, height), Some(code));
         }
 
         #[test]
-        fn an_odd_picture_is_read_after_padding(frame: i32, width in 63_usize..400, height in 23_usize..200, pad in 0_u8..=255) {
-            let code = Code { job: 7, frame };
+        fn an_odd_picture_is_read_after_padding(frame: i32, width in 63_usize..400, height in 31_usize..200, pad in 0_u8..=255) {
+            let code = Code { job: 7, frame, values: 5 };
             let mut rgba = vec![90; width * height * 4];
             paint(&mut rgba, width, height, &code);
             let luma = luma_of(&rgba, true);
@@ -265,9 +273,9 @@ mod tests {
         }
 
         #[test]
-        fn one_flipped_cell_is_never_read_as_another_code(frame: i32, cell in 0_usize..96) {
-            let (width, height) = (150, 50);
-            let code = Code { job: 99, frame };
+        fn one_flipped_cell_is_never_read_as_another_code(frame: i32, cell in 0_usize..128) {
+            let (width, height) = (150, 70);
+            let code = Code { job: 99, frame, values: 3 };
             let mut rgba = vec![90; width * height * 4];
             paint(&mut rgba, width, height, &code);
             let mut luma = luma_of(&rgba, false);
@@ -281,8 +289,8 @@ mod tests {
         }
 
         #[test]
-        fn noise_is_no_code(luma in proptest::collection::vec(any::<u8>(), 64 * 24)) {
-            prop_assert_eq!(read(&luma, 64, 24), None);
+        fn noise_is_no_code(luma in proptest::collection::vec(any::<u8>(), 64 * 32)) {
+            prop_assert_eq!(read(&luma, 64, 32), None);
         }
     }
 
@@ -298,7 +306,16 @@ mod tests {
     #[test]
     fn a_small_picture_stays_as_it_is() {
         let mut rgba = vec![90; 62 * 22 * 4];
-        paint(&mut rgba, 62, 22, &Code { job: 1, frame: 2 });
+        paint(
+            &mut rgba,
+            62,
+            22,
+            &Code {
+                job: 1,
+                frame: 2,
+                values: 3,
+            },
+        );
         assert!(rgba.iter().all(|&byte| byte == 90));
     }
 }

@@ -17,6 +17,8 @@ pub struct Expected {
     pub frames: u32,
     /// How far one frame's display number is from the next one's.
     pub step: u32,
+    /// The digest of the values that every frame was rendered with; without it, that of the first frame.
+    pub values: Option<u32>,
 }
 
 impl Expected {
@@ -49,6 +51,15 @@ pub enum Fault {
         at: usize,
         /// The tag of the job it says it belongs to.
         job: u32,
+    },
+    /// A frame of this job that was rendered with other values.
+    Values {
+        /// Place in the film, from 0.
+        at: usize,
+        /// The digest of the values it should have.
+        expected: u32,
+        /// The digest of those it has.
+        found: u32,
     },
     /// Another frame of this job than the one that belongs there.
     Wrong {
@@ -104,6 +115,16 @@ impl fmt::Display for Fault {
                 write!(
                     out,
                     "film frame {at}: belongs to another job (tag {job:08x})"
+                )
+            }
+            Self::Values {
+                at,
+                expected,
+                found,
+            } => {
+                write!(
+                    out,
+                    "film frame {at}: was rendered with other values (digest {found:08x}, not {expected:08x})"
                 )
             }
             Self::Wrong {
@@ -189,6 +210,7 @@ fn film_faults(codes: &[Option<Code>], expected: &Expected) -> Vec<Fault> {
         });
     }
     let tag = job_tag(&expected.job);
+    let mut values = expected.values;
     let mut places: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
     let mut wanted = expected.display_frames();
     for (at, code) in codes.iter().enumerate() {
@@ -197,6 +219,14 @@ fn film_faults(codes: &[Option<Code>], expected: &Expected) -> Vec<Fault> {
             None => faults.push(Fault::Unreadable { at, expected }),
             Some(code) if code.job != tag => faults.push(Fault::Stranger { at, job: code.job }),
             Some(code) => {
+                let wanted = *values.get_or_insert(code.values);
+                if code.values != wanted {
+                    faults.push(Fault::Values {
+                        at,
+                        expected: wanted,
+                        found: code.values,
+                    });
+                }
                 let found = i64::from(code.frame);
                 places.entry(found).or_default().push(at);
                 if expected != Some(found) {
@@ -227,6 +257,7 @@ mod tests {
             Some(Code {
                 job: job_tag("j"),
                 frame,
+                values: 7,
             })
         };
         frames.iter().map(code).collect()
@@ -238,6 +269,7 @@ mod tests {
             first,
             frames,
             step: 1,
+            values: None,
         }
     }
 
@@ -271,6 +303,26 @@ mod tests {
     }
 
     #[test]
+    fn other_values_are_a_fault_even_in_a_whole_film() {
+        let mut mixed = film(&[0, 1, 2]);
+        mixed[1].as_mut().expect("a code").values = 8;
+        let verdict = compare(&mixed, &expected(0, 3), None);
+        assert_eq!(
+            verdict.faults,
+            [Fault::Values {
+                at: 1,
+                expected: 7,
+                found: 8
+            }]
+        );
+        let wanted = Expected {
+            values: Some(9),
+            ..expected(0, 3)
+        };
+        assert_eq!(compare(&film(&[0, 1, 2]), &wanted, None).faults.len(), 3);
+    }
+
+    #[test]
     fn every_kind_of_wrong_film_is_named() {
         let says = |codes: &[Option<Code>], ledger: Option<&[Entry]>| {
             let verdict = compare(codes, &expected(0, 3), ledger);
@@ -298,6 +350,7 @@ mod tests {
         strange[2] = Some(Code {
             job: 0xab,
             frame: 2,
+            values: 7,
         });
         assert_eq!(
             says(&strange, None)[..2],

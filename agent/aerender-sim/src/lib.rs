@@ -48,8 +48,10 @@ pub mod picture;
 pub mod project;
 pub mod settings;
 pub mod templates;
+pub mod text;
 pub mod tiff;
 pub mod timecode;
+pub mod values;
 pub mod voice;
 
 pub use film::read_film;

@@ -3,6 +3,7 @@
 
 use crate::canvas::{Canvas, Colour, mix, text_width};
 use crate::code::{self, Code};
+use crate::text::Writer;
 use std::f32::consts::TAU;
 
 /// Frames of one turn of the moving disc.
@@ -34,6 +35,8 @@ pub struct Scene {
     pub frames: u32,
     /// The tag of the job, for the code.
     pub job: u32,
+    /// The digest of the values, for the code.
+    pub values_digest: u32,
 }
 
 /// Paints the frames of one scene; what doesn't change is painted once.
@@ -74,6 +77,7 @@ impl Painter {
         let code = Code {
             job: self.scene.job,
             frame: frame as i32,
+            values: self.scene.values_digest,
         };
         code::paint(canvas.pixels_mut(), width, height, &code);
         canvas
@@ -156,16 +160,21 @@ fn paint_still(canvas: &mut Canvas, scene: &Scene, accent: Colour, dot: i32) {
     canvas.rectangle((0, height - bar), (width, bar), [0, 0, 0], 120);
 
     let margin = dot * 6;
-    let line = dot * 11;
-    let mut top = height - bar - margin - dot * 7;
-    canvas.text((margin, top), dot, &shortened(&scene.about), PALE);
-    top -= line + dot * 8;
-    canvas.text((margin, top), dot * 2, &shortened(&scene.name), WHITE);
+    let line = dot * 15;
+    let mut writer = Writer::default();
+    let mut write = |top, size: i32, text: &str, colour| {
+        let text = shortened(text);
+        writer.line(canvas, (margin, top), size as f32, &text, colour);
+    };
+    let mut top = height - bar - margin - dot * 12;
+    write(top, dot * 10, &scene.about, PALE);
+    top -= line + dot * 12;
+    write(top, dot * 18, &scene.name, WHITE);
     let room = if height < 160 { 0 } else { VALUE_LINES };
     let shown = scene.values.len().min(room);
-    top -= line * shown as i32 + dot * 4;
+    top -= line * shown as i32 + dot * 2;
     for value in &scene.values[..shown] {
-        canvas.text((margin, top), dot, &shortened(value), PALE);
+        write(top, dot * 10, value, PALE);
         top += line;
     }
 }
@@ -212,6 +221,7 @@ mod tests {
             first_frame: 10,
             frames: 5,
             job: 77,
+            values_digest: 5,
         }
     }
 
@@ -231,6 +241,7 @@ mod tests {
             let expected = Code {
                 job: 77,
                 frame: 10 + index as i32,
+                values: 5,
             };
             assert_eq!(code::read(&green(frame), 320, 180), Some(expected));
             assert!(frame.pixels().chunks_exact(4).all(|pixel| pixel[3] == 255));

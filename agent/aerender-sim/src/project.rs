@@ -6,6 +6,7 @@ use crate::code::job_tag;
 use crate::ending::{Ended, Failure};
 use crate::picture::Scene;
 use crate::timecode::Rate;
+use crate::values;
 use crate::voice::Voice;
 use flatrender_aep::{Composition, FileRef, LayerKind, Project, ReadError};
 use std::path::{Path, PathBuf};
@@ -99,8 +100,8 @@ pub fn find(
     }
     let first = project.first_display_frame(comp);
     let missing = missing_files(project, comp, folder);
-    let mut values = values(comp);
-    values.extend(missing.iter().map(|path| format!("MISSING: {path}")));
+    let mut shown = texts(comp);
+    shown.extend(missing.iter().map(|path| format!("MISSING: {path}")));
     let rate = Rate {
         num: comp.rate.num,
         den: comp.rate.den.max(1),
@@ -113,12 +114,13 @@ pub fn find(
             size.1,
             rate.per_second()
         ),
-        values,
+        values: shown,
         background: comp.background,
         size,
         first_frame: first,
         frames: comp.frames,
         job: job_tag(stem),
+        values_digest: values::digest(project, comp),
     };
     Ok(Opened {
         rate,
@@ -142,7 +144,7 @@ fn range(comp: &Composition, first: i64, arguments: &Arguments) -> Result<(i64, 
 }
 
 /// The texts that are set in the composition.
-fn values(comp: &Composition) -> Vec<String> {
+fn texts(comp: &Composition) -> Vec<String> {
     let texts = comp
         .layers
         .iter()

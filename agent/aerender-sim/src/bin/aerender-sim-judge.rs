@@ -27,6 +27,9 @@ struct Arguments {
     /// How far one frame's display number is from the next one's.
     #[arg(long, default_value_t = 1)]
     step: u32,
+    /// The digest of the values that every frame should have been rendered with, in hexadecimal; without it, all the same.
+    #[arg(long, value_parser = hexadecimal)]
+    values: Option<u32>,
     /// The stand-in's ledger, to be compared too.
     #[arg(long)]
     ledger: Option<PathBuf>,
@@ -52,6 +55,10 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!verdict.right))
 }
 
+fn hexadecimal(text: &str) -> Result<u32, std::num::ParseIntError> {
+    u32::from_str_radix(text, 16)
+}
+
 fn judge(arguments: &Arguments) -> Result<Verdict> {
     let codes = read_film(&arguments.film)?;
     let entries = arguments.ledger.as_deref().map(ledger::read).transpose()?;
@@ -60,6 +67,7 @@ fn judge(arguments: &Arguments) -> Result<Verdict> {
         first: arguments.first,
         frames: arguments.frames,
         step: arguments.step,
+        values: arguments.values,
     };
     Ok(judge::compare(&codes, &expected, entries.as_deref()))
 }

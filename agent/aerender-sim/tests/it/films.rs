@@ -30,6 +30,7 @@ fn scene(job: &str, size: (usize, usize), frames: u32) -> Scene {
         first_frame: 0,
         frames,
         job: job_tag(job),
+        values_digest: 9,
     }
 }
 
@@ -89,6 +90,7 @@ fn every_frame_is_read(size: (usize, usize), frames: u32, options: &[&str]) {
             Some(Code {
                 job: job_tag("job-7"),
                 frame,
+                values: 9,
             })
         })
         .collect();
@@ -101,8 +103,8 @@ fn every_frame_is_read_back_at_every_size() {
         return;
     }
     for (size, frames) in [
-        ((64, 24), 60),
-        ((63, 23), 60),
+        ((64, 32), 60),
+        ((63, 31), 60),
         ((100, 100), 60),
         ((150, 50), 60),
         ((351, 856), 30),

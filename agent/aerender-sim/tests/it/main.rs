@@ -16,3 +16,4 @@ mod faults;
 mod films;
 mod renders;
 mod stage;
+mod text;

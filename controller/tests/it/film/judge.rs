@@ -55,11 +55,13 @@ pub async fn rows(database: &PgPool, job: &str) -> Vec<Published> {
 /// The film shows each frame of the job once, in order.
 pub fn film_is_right(film: &Path, job: &str, first: i64, frames: u32) {
     let codes = read_film(film).expect("a film");
+    let values = codes.iter().flatten().map(|code| code.values).next();
     let wanted: Vec<Option<Code>> = (0..i64::from(frames))
         .map(|n| {
             Some(Code {
                 job: job_tag(job),
                 frame: i32::try_from(first + n).expect("small"),
+                values: values.unwrap_or_default(),
             })
         })
         .collect();
