@@ -81,6 +81,21 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Digest {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digest".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "A BLAKE3 digest: 64 hexadecimal digits",
+            "pattern": "^[0-9a-fA-F]{64}$",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

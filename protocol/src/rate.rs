@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A positive fraction, reduced. Frame rates are frames a second, pixel aspects width over height.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ratio {
     /// Numerator, at least 1.
     pub num: u32,

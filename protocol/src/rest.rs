@@ -9,6 +9,7 @@ use crate::{AttemptId, Digest, JobId, NodeId, Ratio};
 
 /// `POST /v1/farm/jobs`: a render job. The blobs it names were uploaded before by `PUT /v1/farm/blobs/{digest}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JobSpec {
     /// What people call it; 1 … 120 characters. Default: composition and project file name.
@@ -31,6 +32,7 @@ pub struct JobSpec {
 
 /// A file that was uploaded before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UploadedFile {
     /// Its name in the store.
@@ -41,6 +43,7 @@ pub struct UploadedFile {
 
 /// One sound track.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TrackSpec {
     /// What it is.
@@ -54,6 +57,7 @@ pub struct TrackSpec {
 
 /// A render job as people see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobView {
     /// Its id.
     pub id: JobId,
@@ -103,6 +107,7 @@ pub struct JobView {
 
 /// A lease as people see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeaseView {
     /// The attempt.
     pub attempt: AttemptId,
@@ -132,6 +137,7 @@ pub struct LeaseView {
 
 /// A finished film.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FilmView {
     /// Its name in the store.
     pub digest: Digest,
@@ -153,6 +159,7 @@ pub struct FilmView {
 
 /// A node as people see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NodeView {
     /// Its id.
     pub id: NodeId,
@@ -194,8 +201,10 @@ pub struct NodeView {
     pub cache_entries: u32,
 }
 
-/// One page of a list; `items` in the order that the route says.
+/// One page of a list; `data` in the order that the route says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "PageOf{T}"))]
 pub struct Page<T> {
     /// The rows.
     pub data: Vec<T>,
@@ -205,6 +214,7 @@ pub struct Page<T> {
 
 /// Where a list goes on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PageInfo {
     /// Give it back as `cursor`; none at the end.
     pub next_cursor: Option<String>,
@@ -214,6 +224,7 @@ pub struct PageInfo {
 
 /// `POST /v1/farm/nodes/tokens`: a join token to be made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TokenSpec {
     /// How long it works, in seconds: 60 … 604,800. Default 3,600.
@@ -223,6 +234,7 @@ pub struct TokenSpec {
 
 /// A join token; shown once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TokenView {
     /// The token.
     pub token: String,
@@ -232,6 +244,7 @@ pub struct TokenView {
 
 /// An event of `GET /v1/farm/events`, each once by `seq`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventView {
     /// Grows; gaps are possible.
     pub seq: i64,
@@ -259,6 +272,7 @@ pub struct EventView {
 
 /// An error as `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// A URI that names the kind of problem.
     #[serde(rename = "type")]
@@ -280,6 +294,7 @@ pub struct Problem {
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldError {
     /// RFC 6901 pointer into what was sent: `/tracks/0/volume`.
     pub pointer: String,

@@ -1,8 +1,8 @@
 //! Every route of the table, without, with a wrong and with the right credential.
 
 use axum::body::Body;
-use axum::http::{Method, Request, StatusCode};
-use flatrender_api::http::{Credential, Route, Takes, same};
+use axum::http::{Request, StatusCode};
+use flatrender_api::http::{Credential, Route, same};
 use insta::assert_snapshot;
 
 use crate::farm::{ADMIN, READER, send, table};
@@ -121,12 +121,19 @@ async fn two_credentials_are_one_too_many() {
 #[should_panic(expected = "GET /v1/more: guarded routes have a permission")]
 fn a_guarded_route_without_a_permission_does_not_start() {
     let route = Route {
-        method: Method::GET,
         path: "/v1/more",
-        credential: Credential::Admin,
         permission: "",
-        takes: Takes::Nothing,
-        summary: "for tests",
+        ..table().routes()[1].clone()
+    };
+    let _ = table().route(route, async || ());
+}
+
+#[test]
+#[should_panic(expected = "GET /v1/more/{job}: its parameters are those of its path")]
+fn a_route_whose_parameters_are_not_named_does_not_start() {
+    let route = Route {
+        path: "/v1/more/{job}",
+        ..table().routes()[1].clone()
     };
     let _ = table().route(route, async || ());
 }

@@ -8,8 +8,9 @@ use axum::body::{Body as AxumBody, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::Response;
 use flatrender_api::http::{
-    Body, Caller, Credential, Event, LastEventId, Path, Permissions, Principal, Problem, Query,
-    Route, Table, Takes, Upload, Verifier, events, same,
+    Answer as Answers, Body, Caller, Credential, Event, Gives, LastEventId, Param, Path,
+    Permissions, Principal, Problem, Query, Route, Shape, Table, Takes, Upload, Verifier, events,
+    same,
 };
 use flatrender_protocol::rest::JobSpec;
 use flatrender_protocol::{Digest, JobId};
@@ -89,6 +90,17 @@ async fn stuck() {
     std::future::pending().await
 }
 
+/// What stands in the braces of a path.
+fn params(path: &str) -> &'static [Param] {
+    const JOB: &[Param] = &[("job", Shape::of::<JobId>())];
+    const DIGEST: &[Param] = &[("digest", Shape::of::<Digest>())];
+    match path {
+        _ if path.contains("{job}") => JOB,
+        _ if path.contains("{digest}") => DIGEST,
+        _ => &[],
+    }
+}
+
 fn route(method: Method, path: &'static str, permission: &'static str, takes: Takes) -> Route {
     let credential = if permission.is_empty() {
         Credential::Public
@@ -100,7 +112,14 @@ fn route(method: Method, path: &'static str, permission: &'static str, takes: Ta
         path,
         credential,
         permission,
+        params: params(path),
+        query: None,
         takes,
+        gives: Gives {
+            statuses: &[200],
+            body: Answers::Nothing,
+        },
+        refuses: &[],
         summary: "for tests",
     }
 }
@@ -120,7 +139,12 @@ pub fn table() -> Table {
             list,
         )
         .route(
-            route(Method::POST, "/v1/jobs", "job.write", Takes::Json),
+            route(
+                Method::POST,
+                "/v1/jobs",
+                "job.write",
+                Takes::Json(Shape::of::<JobSpec>()),
+            ),
             submit,
         )
         .route(

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use flatrender_controller::config::{Config, LogFormat};
+use flatrender_controller::ops;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -45,6 +46,8 @@ enum Command {
     /// The configuration: file, environment and flags together
     #[command(subcommand)]
     Config(config::Command),
+    /// Print the OpenAPI 3.1 document of the HTTP API
+    Openapi,
 }
 
 /// Runs what was asked for.
@@ -56,6 +59,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(args) => migrate::run(&options, args).await,
         Command::Partitions(command) => partitions::run(&options, command).await,
         Command::Config(command) => config::run(&options, &command),
+        Command::Openapi => {
+            print(&serde_json::to_string_pretty(&ops::document())?)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -3,10 +3,13 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use flatrender_api::http::{Body, Path, Problem, Table, Takes, Upload};
+use flatrender_api::http::{
+    Answer, Body, Gives, Param, Path, Problem, Refusal, Route, Shape, Table, Takes, Upload,
+};
 use flatrender_protocol::Digest;
 use flatrender_protocol::message::BlobRef;
 use futures_util::stream;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Ops, admin, failure};
@@ -16,31 +19,40 @@ use crate::blobs::{Area, BlobError};
 const LIMIT_BYTES: u64 = 8 << 30;
 
 pub(super) fn routes(table: Table<Ops>) -> Table<Ops> {
-    let path = "/v1/farm/blobs/{digest}";
-    let bytes = Takes::Bytes {
-        limit_bytes: LIMIT_BYTES,
+    const PATH: &str = "/v1/farm/blobs/{digest}";
+    const DIGEST: &[Param] = &[("digest", Shape::of::<Digest>())];
+    let stored = Gives {
+        statuses: &[201, 200],
+        ..Gives::json::<Stored>()
     };
-    let put_entry = admin(
-        Method::PUT,
-        path,
-        "blob.write",
-        bytes,
-        "Stores bytes under their BLAKE3 digest",
-    );
-    let head_entry = admin(
-        Method::HEAD,
-        path,
-        "blob.read",
-        Takes::Nothing,
-        "Whether the farm has these bytes",
-    );
+    let nothing = Gives {
+        statuses: &[200],
+        body: Answer::Nothing,
+    };
+    let put_entry = Route {
+        params: DIGEST,
+        takes: Takes::Bytes {
+            limit_bytes: LIMIT_BYTES,
+        },
+        refuses: &[Refusal::Fields],
+        summary: "Stores bytes under their BLAKE3 digest",
+        ..admin(Method::PUT, PATH, "blob.write", stored)
+    };
+    let head_entry = Route {
+        params: DIGEST,
+        refuses: &[],
+        summary: "Whether the farm has these bytes",
+        ..admin(Method::HEAD, PATH, "blob.read", nothing)
+    };
     table.route(put_entry, put).route(head_entry, head)
 }
 
 /// What is there now.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Stored {
+    /// Its name.
     digest: Digest,
+    /// Its size.
     bytes: u64,
 }
 

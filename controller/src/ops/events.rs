@@ -6,10 +6,13 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::Method;
 use axum::response::Response;
-use flatrender_api::http::{Event, LastEventId, Problem, Query, Table, Takes, events};
+use flatrender_api::http::{
+    Answer, Event, Gives, LastEventId, Problem, Query, Refusal, Route, Shape, Table, events,
+};
 use flatrender_protocol::rest::EventView;
 use flatrender_protocol::{JobId, TenantId};
 use futures_util::stream;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Ops, admin, failure, jobs};
@@ -20,17 +23,20 @@ const BATCH: i64 = 500;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) fn routes(table: Table<Ops>) -> Table<Ops> {
-    let entry = admin(
-        Method::GET,
-        "/v1/farm/events",
-        "job.read",
-        Takes::Nothing,
-        "Live events",
-    );
+    let gives = Gives {
+        statuses: &[200],
+        body: Answer::Events(Shape::of::<EventView>()),
+    };
+    let entry = Route {
+        query: Some(Shape::of::<FollowQuery>()),
+        refuses: &[Refusal::Header, Refusal::NotFound, Refusal::Away],
+        summary: "Live events",
+        ..admin(Method::GET, "/v1/farm/events", "job.read", gives)
+    };
     table.route(entry, follow)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FollowQuery {
     /// Of this job only.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
-use flatrender_api::http::{Body, Credential, Route, Table, Takes};
+use flatrender_api::http::{Body, Credential, Gives, Route, Table, Takes};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Ops;
@@ -18,14 +19,21 @@ pub(super) fn routes(table: Table<Ops>) -> Table<Ops> {
         path: "/healthz",
         credential: Credential::Public,
         permission: "",
+        params: &[],
+        query: None,
         takes: Takes::Nothing,
+        gives: Gives {
+            statuses: &[200, 503],
+            ..Gives::json::<Health>()
+        },
+        refuses: &[],
         summary: "Whether the database answers and somebody leads",
     };
     table.route(entry, show)
 }
 
 /// How a loop that keeps things in order fared last.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LoopReport {
     /// Its name.
     pub name: &'static str,
@@ -35,7 +43,8 @@ pub struct LoopReport {
     pub at: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Whether this controller can work.
+#[derive(Serialize, JsonSchema)]
 struct Health {
     /// `ok` or `unavailable`.
     status: &'static str,

@@ -4,10 +4,13 @@ use axum::body::Body as Bytes;
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use flatrender_api::http::{Body, Path, Problem, Query, Table, Takes};
+use flatrender_api::http::{
+    Answer, Body, Gives, Param, Path, Problem, Query, Refusal, Route, Shape, Table, Takes,
+};
 use flatrender_protocol::rest::{JobSpec, JobView, Page};
 use flatrender_protocol::state::JobState;
 use flatrender_protocol::{JobId, TenantId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Ops, admin, failure};
@@ -20,41 +23,61 @@ pub(super) const MAX_PAGE: u32 = 200;
 pub(super) const DEFAULT_PAGE: u32 = 50;
 
 pub(super) fn routes(table: Table<Ops>) -> Table<Ops> {
-    let get = |path, summary| admin(Method::GET, path, "job.read", Takes::Nothing, summary);
-    let all = "/v1/farm/jobs";
-    let post = admin(
-        Method::POST,
-        all,
-        "job.write",
-        Takes::Json,
-        "Takes a render job",
-    );
+    const ALL: &str = "/v1/farm/jobs";
+    const JOB: &[Param] = &[("job", Shape::of::<JobId>())];
+    let post = Route {
+        takes: Takes::Json(Shape::of::<JobSpec>()),
+        summary: "Takes a render job",
+        ..admin(Method::POST, ALL, "job.write", Gives::created::<JobView>())
+    };
+    let all = Route {
+        query: Some(Shape::of::<ListQuery>()),
+        refuses: &[Refusal::Cursor, Refusal::Away],
+        summary: "Jobs, newest first",
+        ..admin(Method::GET, ALL, "job.read", Gives::json::<Page<JobView>>())
+    };
+    let one = |method, path, permission, gives, summary| Route {
+        params: JOB,
+        summary,
+        ..admin(method, path, permission, gives)
+    };
+    let job = Gives::json::<JobView>();
+    let path = "/v1/farm/jobs/{job}";
+    let show_entry = one(Method::GET, path, "job.read", job, "One job");
+    let mp4 = Gives {
+        statuses: &[200],
+        body: Answer::Bytes("video/mp4"),
+    };
+    let path = "/v1/farm/jobs/{job}/film";
+    let summary = "The film of a finished job";
+    let film_entry = Route {
+        refuses: &[Refusal::State, Refusal::Away],
+        ..one(Method::GET, path, "job.read", mp4, summary)
+    };
     let path = "/v1/farm/jobs/{job}/cancel";
-    let cancel_entry = admin(
-        Method::POST,
-        path,
-        "job.cancel",
-        Takes::Nothing,
-        "Cancels a job",
-    );
+    let cancel_entry = Route {
+        refuses: &[Refusal::State, Refusal::Away],
+        ..one(Method::POST, path, "job.cancel", job, "Cancels a job")
+    };
     table
         .route(post, submit)
-        .route(get(all, "Jobs, newest first"), list)
-        .route(get("/v1/farm/jobs/{job}", "One job"), show)
-        .route(
-            get("/v1/farm/jobs/{job}/film", "The film of a finished job"),
-            film,
-        )
+        .route(all, list)
+        .route(show_entry, show)
+        .route(film_entry, film)
         .route(cancel_entry, cancel)
 }
 
 /// What a list can be asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
+    /// A name, an id, or the last eight characters of an id.
     #[serde(rename = "match")]
     pub matching: Option<String>,
+    /// Rows of the page, 1 … 200. Default 50.
+    #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
     pub cursor: Option<String>,
 }
 

@@ -12,7 +12,7 @@ mod nodes;
 use std::sync::Arc;
 
 use axum::http::Method;
-use flatrender_api::http::{Credential, Route, Table, Takes};
+use flatrender_api::http::{Credential, Gives, Principal, Refusal, Route, Table, Takes, Verifier};
 use tokio_util::sync::CancellationToken;
 
 use crate::farm::Farm;
@@ -35,30 +35,42 @@ pub struct Ops {
     pub shutdown: CancellationToken,
 }
 
-/// Every route of the operators.
-pub fn table(token: AdminToken) -> Table<Ops> {
-    let table = Table::new(Arc::new(token));
+/// Every route of the operators, and the document that describes them.
+pub fn table(verifier: impl Verifier) -> Table<Ops> {
+    let table = Table::new(Arc::new(verifier));
     let table = health::routes(table);
     let table = blobs::routes(table);
     let table = jobs::routes(table);
     let table = nodes::routes(table);
-    events::routes(table)
+    events::routes(table).described()
 }
 
-/// The entry of a route for operators.
-fn admin(
-    method: Method,
-    path: &'static str,
-    permission: &'static str,
-    takes: Takes,
-    summary: &'static str,
-) -> Route {
+/// The OpenAPI 3.1 document of every route, as `GET /v1/openapi.json` answers it.
+pub fn document() -> serde_json::Value {
+    table(Nobody).document()
+}
+
+/// For a table that is only looked at.
+struct Nobody;
+
+impl Verifier for Nobody {
+    fn verify(&self, _: &str) -> Option<Principal> {
+        None
+    }
+}
+
+/// An entry for operators that neither takes nor reads anything beyond its path; others say what differs.
+fn admin(method: Method, path: &'static str, permission: &'static str, gives: Gives) -> Route {
     Route {
         method,
         path,
         credential: Credential::Admin,
         permission,
-        takes,
-        summary,
+        params: &[],
+        query: None,
+        takes: Takes::Nothing,
+        gives,
+        refuses: &[Refusal::Away],
+        summary: "",
     }
 }

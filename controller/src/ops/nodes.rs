@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
-use flatrender_api::http::{Body, Caller, Path, Problem, Query, Table, Takes};
+use flatrender_api::http::{
+    Body, Caller, Gives, Path, Problem, Query, Refusal, Route, Shape, Table, Takes,
+};
 use flatrender_protocol::NodeId;
 use flatrender_protocol::link::JoinToken;
 use flatrender_protocol::rest::{NodeView, Page, PageInfo, TokenSpec, TokenView};
@@ -22,19 +24,28 @@ const MIN_VALID_SECONDS: u64 = 60;
 const MAX_VALID_SECONDS: u64 = 604_800;
 
 pub(super) fn routes(table: Table<Ops>) -> Table<Ops> {
-    let get = |path, summary| admin(Method::GET, path, "node.read", Takes::Nothing, summary);
+    const ALL: &str = "/v1/farm/nodes";
+    let page = Gives::json::<Page<NodeView>>();
+    let all = Route {
+        query: Some(Shape::of::<ListQuery>()),
+        refuses: &[Refusal::Cursor, Refusal::Away],
+        summary: "Nodes by name",
+        ..admin(Method::GET, ALL, "node.read", page)
+    };
+    let path = "/v1/farm/nodes/{node}";
+    let one = Route {
+        params: const { &[("node", Shape::of::<NodeId>())] },
+        summary: "One node",
+        ..admin(Method::GET, path, "node.read", Gives::json::<NodeView>())
+    };
     let path = "/v1/farm/nodes/tokens";
-    let post = admin(
-        Method::POST,
-        path,
-        "node.enrol",
-        Takes::Json,
-        "Makes a join token",
-    );
-    table
-        .route(get("/v1/farm/nodes", "Nodes by name"), list)
-        .route(get("/v1/farm/nodes/{node}", "One node"), show)
-        .route(post, token)
+    let view = Gives::created::<TokenView>();
+    let post = Route {
+        takes: Takes::Json(Shape::of::<TokenSpec>()),
+        summary: "Makes a join token",
+        ..admin(Method::POST, path, "node.enrol", view)
+    };
+    table.route(all, list).route(one, show).route(post, token)
 }
 
 async fn list(

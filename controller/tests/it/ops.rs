@@ -6,6 +6,7 @@ mod events;
 mod health;
 mod jobs;
 mod nodes;
+mod openapi;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,8 +95,17 @@ impl TestOps {
         router.oneshot(request).await.expect("a router never fails")
     }
 
+    /// The whole answer, which is one that the API's document promises.
     pub async fn answer(&self, request: Request<Body>) -> Answer {
-        Answer::of(self.send(request).await).await
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = Answer::of(self.send(request).await).await;
+        let wrong = openapi::departures(&method, &path, &answer);
+        assert!(
+            wrong.is_empty(),
+            "{method} {path}: {wrong:?}: {}",
+            answer.text
+        );
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -6,6 +6,7 @@ use super::{Illegal, names};
 
 /// Where a render job is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// Nothing has been leased yet.

@@ -7,6 +7,8 @@ use super::names;
 
 /// What the operator wants of the node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "NodePolicy"))]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// It works.
@@ -28,6 +30,8 @@ names!(Policy {
 
 /// What the system thinks of the node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "NodeHealth"))]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// Nothing speaks against it.
@@ -40,6 +44,8 @@ names!(Health { Ok = "ok", Quarantined = "quarantined" });
 
 /// How long ago the node was heard.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "NodeLink"))]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
     /// Heard within the silence limit.

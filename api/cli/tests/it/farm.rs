@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flatrender_api::http::{
-    Body, Credential, Event, LastEventId, Path, Principal, Problem, Query, Route, Table, Takes,
-    Upload, Verifier, events,
+    Answer, Body, Credential, Event, Gives, LastEventId, Param, Path, Principal, Problem, Query,
+    Route, Shape, Table, Takes, Upload, Verifier, events,
 };
 use flatrender_protocol::rest::{
     EventView, JobSpec, JobView, NodeView, Page, PageInfo, TokenSpec, TokenView,
@@ -92,13 +92,33 @@ impl Verifier for OneToken {
     }
 }
 
+/// What stands in the braces of a path.
+fn params(path: &str) -> &'static [Param] {
+    const JOB: &[Param] = &[("job", Shape::of::<JobId>())];
+    const NODE: &[Param] = &[("node", Shape::of::<NodeId>())];
+    const DIGEST: &[Param] = &[("digest", Shape::of::<Digest>())];
+    match path {
+        _ if path.contains("{job}") => JOB,
+        _ if path.contains("{node}") => NODE,
+        _ if path.contains("{digest}") => DIGEST,
+        _ => &[],
+    }
+}
+
 fn table() -> Table<Arc<Mutex<Inside>>> {
     let route = |method, path, takes| Route {
         method,
         path,
         credential: Credential::Admin,
         permission: "test",
+        params: params(path),
+        query: None,
         takes,
+        gives: Gives {
+            statuses: &[200],
+            body: Answer::Nothing,
+        },
+        refuses: &[],
         summary: "for tests",
     };
     let bytes = Takes::Bytes {
@@ -114,7 +134,14 @@ fn table() -> Table<Arc<Mutex<Inside>>> {
             route(Method::HEAD, "/v1/farm/blobs/{digest}", none),
             head_blob,
         )
-        .route(route(Method::POST, "/v1/farm/jobs", Takes::Json), submit)
+        .route(
+            route(
+                Method::POST,
+                "/v1/farm/jobs",
+                Takes::Json(Shape::of::<JobSpec>()),
+            ),
+            submit,
+        )
         .route(route(Method::GET, "/v1/farm/jobs", none), jobs)
         .route(route(Method::GET, "/v1/farm/jobs/{job}", none), job)
         .route(
@@ -125,7 +152,11 @@ fn table() -> Table<Arc<Mutex<Inside>>> {
         .route(route(Method::GET, "/v1/farm/nodes", none), nodes)
         .route(route(Method::GET, "/v1/farm/nodes/{node}", none), node)
         .route(
-            route(Method::POST, "/v1/farm/nodes/tokens", Takes::Json),
+            route(
+                Method::POST,
+                "/v1/farm/nodes/tokens",
+                Takes::Json(Shape::of::<TokenSpec>()),
+            ),
             create_token,
         )
         .route(route(Method::GET, "/v1/farm/events", none), follow)

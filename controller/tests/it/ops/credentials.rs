@@ -57,8 +57,11 @@ async fn every_route_wants_its_credential() {
         assert_ne!(status, StatusCode::UNAUTHORIZED, "{name}");
         assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{name}");
     }
-    assert_eq!(public, 1, "only the health check is public");
-    assert_eq!(ops.routes.len(), 12);
+    assert_eq!(
+        public, 2,
+        "only the health check and the document are public"
+    );
+    assert_eq!(ops.routes.len(), 13);
 }
 
 #[tokio::test]
