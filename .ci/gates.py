@@ -30,13 +30,14 @@ EXCEPTIONS = {
 KNOWS = {
     "flatrender-aep": set(),
     "flatrender-protocol": set(),
+    "flatrender-package": {"flatrender-protocol"},
     "aerender-sim": {"flatrender-aep"},
     "flatrender-agent": {"flatrender-protocol"},
     "flatrender-api": {"flatrender-protocol"},
-    "flatctl": {"flatrender-protocol", "flatrender-aep"},
+    "flatctl": {"flatrender-protocol", "flatrender-aep", "flatrender-package"},
     "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep"},
 }
-NEVER = {"flatrender-agent": {"sqlx", "axum"}, "flatctl": {"sqlx"}, "flatrender-api": set()}
+NEVER = {"flatrender-package": {"tokio", "sqlx", "axum"}, "flatrender-agent": {"sqlx", "axum"}, "flatctl": {"sqlx"}, "flatrender-api": set()}
 # Inside the controller: a room, the rooms it must not name.
 ROOMS = {
     "plan": {"farm", "store", "link", "ops", "reconcile", "database", "blobs"},
