@@ -100,6 +100,12 @@ impl PackageName {
         }
     }
 
+    /// What it has in common with every name that is the same file where case and Unicode form do not count.
+    #[must_use]
+    pub fn collision_key(&self) -> String {
+        collision_key(&self.0)
+    }
+
     /// Without its first folder; `None` if it is in none.
     pub(crate) fn below_first(&self) -> Option<Self> {
         self.0

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use flatrender_package::{Archive, FileKind, Manifest, PackageError, Rules};
 
+use crate::font;
 use crate::hostile::small_rules;
 use crate::raw::{self, PROJECT, Raw, extra};
 
@@ -30,7 +31,7 @@ fn a_collected_folder_of_macos_is_taken_without_its_litter() {
         Raw::deflated("__MACOSX/Promo folder/._promo.aep", b"x").streamed(true),
         Raw::stored("Promo folder/.DS_Store", b"x"),
         Raw::deflated("Promo folder/(Footage)/cafe\u{301}.mov", b"film").streamed(false),
-        Raw::stored("Promo folder/(Fonts)/A.ttf", &raw::font("Avenir-Bold")),
+        Raw::stored("Promo folder/(Fonts)/A.ttf", &font::font("Avenir-Bold")),
         Raw::deflated("Promo folder/promoReport.txt", b"collected"),
     ]);
     let mut archive = Archive::open(Cursor::new(&bytes.bytes), &small_rules()).unwrap();

@@ -4,6 +4,7 @@
 
 mod accepted;
 mod digest;
+mod font;
 mod hostile;
 mod pack;
 mod raw;

@@ -5,7 +5,8 @@ use std::io::{Cursor, Read};
 use flatrender_package::{Link, Links, PackageName, Packer, Rules, postscript_names};
 
 use crate::accepted::check;
-use crate::raw::{self, PROJECT};
+use crate::font;
+use crate::raw::PROJECT;
 
 fn name(text: &str) -> PackageName {
     PackageName::new(text, &Rules::default().limits).unwrap()
@@ -27,7 +28,7 @@ fn links() -> Links {
 
 fn packed(stored: bool) -> Vec<u8> {
     let mut packer = Packer::new(Cursor::new(Vec::new()), Rules::default(), stored);
-    let font = raw::font("Avenir-Bold");
+    let font = font::font("Avenir-Bold");
     let files: [(&str, &[u8]); 5] = [
         ("p.aep", PROJECT),
         ("(Footage)/sky.mov", b"film"),
@@ -70,11 +71,11 @@ fn the_library_that_writes_reads_the_same() {
 #[test]
 fn fonts_say_their_names() {
     assert_eq!(
-        postscript_names(&raw::font("TV2SansDisplay-Bold")),
+        postscript_names(&font::font("TV2SansDisplay-Bold")),
         Ok(vec!["TV2SansDisplay-Bold".to_owned()])
     );
-    assert!(postscript_names(&raw::font("two words")).is_err());
-    let font = raw::font("Avenir-Bold");
+    assert!(postscript_names(&font::font("two words")).is_err());
+    let font = font::font("Avenir-Bold");
     for end in 0..font.len() {
         // cut anywhere, it answers one or the other
         let _ = postscript_names(&font[..end]);

@@ -1,6 +1,7 @@
 //! Entries that are not what a package holds: links, bombs, lies about bytes, scripts, programs, archives, broken fonts.
 
 use super::{Case, case, with};
+use crate::font;
 use crate::raw::{self, PROJECT, Raw};
 
 const REPACK: &str =
@@ -21,6 +22,7 @@ const LINKS: &str = "make the package again with flatctl package make";
 pub fn cases() -> Vec<Case> {
     let mut cases = special();
     cases.extend(packing());
+    cases.extend(lies());
     cases.extend(bombs());
     cases.extend(kinds());
     cases.extend(betrayed());
@@ -107,20 +109,6 @@ fn packing() -> Vec<Case> {
     let says = |why: &str| format!("entry \"a.png\": {why}");
     let encrypted = says("it is encrypted");
     let deflate = "pack it with Deflate, or without compression";
-    let mut checksum = entry();
-    checksum.crc ^= 1;
-    let mut fewer = Raw::deflated("a.png", b"hello");
-    fewer.unpacked_bytes = 6;
-    let mut more = Raw::deflated("a.png", b"hello");
-    more.unpacked_bytes = 4;
-    let mut garbage = Raw::deflated("a.png", b"hello");
-    garbage.packed = vec![0xff; garbage.packed.len()];
-    let mut left_over = Raw::deflated("a.png", b"hello");
-    left_over.packed.extend_from_slice(b"hidden");
-    left_over.packed_bytes += 6;
-    let mut cut = Raw::deflated("a.png", &[7; 5000]);
-    cut.packed.truncate(3);
-    cut.packed_bytes = 3;
     vec![
         with(
             "encrypted",
@@ -164,6 +152,27 @@ fn packing() -> Vec<Case> {
             &says("it is packed by method 4242"),
             deflate,
         ),
+    ]
+}
+
+fn lies() -> Vec<Case> {
+    let entry = || Raw::stored("a.png", b"hello");
+    let says = |why: &str| format!("entry \"a.png\": {why}");
+    let mut checksum = entry();
+    checksum.crc ^= 1;
+    let mut fewer = Raw::deflated("a.png", b"hello");
+    fewer.unpacked_bytes = 6;
+    let mut more = Raw::deflated("a.png", b"hello");
+    more.unpacked_bytes = 4;
+    let mut garbage = Raw::deflated("a.png", b"hello");
+    garbage.packed = vec![0xff; garbage.packed.len()];
+    let mut left_over = Raw::deflated("a.png", b"hello");
+    left_over.packed.extend_from_slice(b"hidden");
+    left_over.packed_bytes += 6;
+    let mut cut = Raw::deflated("a.png", &[7; 5000]);
+    cut.packed.truncate(3);
+    cut.packed_bytes = 3;
+    vec![
         with(
             "checksum lies",
             &[checksum],
@@ -455,7 +464,7 @@ fn meaning() -> Vec<Case> {
         font("font that is none", b"hello", "unknown magic"),
         font(
             "font without a name",
-            &raw::font(""),
+            &font::font(""),
             "it has no PostScript name",
         ),
         font(

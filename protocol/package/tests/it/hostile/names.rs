@@ -29,6 +29,7 @@ fn named(what: &'static str, name: &str, shown: &str, why: &str, remedy: &'stati
 pub fn cases() -> Vec<Case> {
     let mut cases = elsewhere();
     cases.extend(windows());
+    cases.extend(long());
     cases.extend(unseen());
     cases.extend(pairs());
     cases
@@ -86,11 +87,6 @@ fn windows() -> Vec<Case> {
     let stream = "the name has a colon, which opens a hidden stream on Windows";
     let trailing = "a part of the name ends with a point or a space, which Windows drops";
     let device = |part: &str| format!("{part} is the name of a device on Windows");
-    let long = "x".repeat(256);
-    let long_path = ["y".repeat(54), "y".repeat(54), "y".repeat(54)].join("/") + ".png";
-    let deep = "d/".repeat(12) + "x.png";
-    let shown_long = "x".repeat(120) + "…";
-    let shown_long_path: String = long_path.chars().take(120).chain(['…']).collect();
     vec![
         named("stream", "a.txt:evil.png", "a.txt:evil.png", stream, RENAME),
         named(
@@ -160,6 +156,16 @@ fn windows() -> Vec<Case> {
             "the name has a character that Windows refuses: |",
             RENAME,
         ),
+    ]
+}
+
+fn long() -> Vec<Case> {
+    let long = "x".repeat(256);
+    let long_path = ["y".repeat(54), "y".repeat(54), "y".repeat(54)].join("/") + ".png";
+    let deep = "d/".repeat(12) + "x.png";
+    let shown_long = "x".repeat(120) + "…";
+    let shown_long_path: String = long_path.chars().take(120).chain(['…']).collect();
+    vec![
         named(
             "long part",
             &long,
