@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::collect::Mapping;
 use crate::render::Sound;
 
 /// The farm's command line.
@@ -72,6 +73,9 @@ pub enum Command {
     /// After Effects projects on this machine
     #[command(subcommand)]
     Aep(Aep),
+    /// Packages: a project with its footage and fonts in one zip
+    #[command(subcommand)]
+    Package(Package),
     /// Fetch the film of a finished job
     Download(Download),
     /// Print a completion script for a shell
@@ -209,6 +213,52 @@ pub enum Aep {
         /// The project: .aep, .aepx, .aet or .mogrt
         file: PathBuf,
     },
+}
+
+/// `package …`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Package {
+    /// Collect a project's footage and fonts, and write them with it into one zip
+    Make(Box<PackageMake>),
+    /// Judge a package as the farm would: names, sizes, content
+    Check(PackageFile),
+    /// List the files of a package
+    Ls(PackageFile),
+}
+
+/// `package make`.
+#[derive(Debug, Clone, Args)]
+pub struct PackageMake {
+    /// The project: .aep, .aepx or .aet
+    pub file: PathBuf,
+    /// Where to write it, over what is there; default: beside the project, with .zip at its end
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only what this composition shows and sounds; may be given more than once; default: what any composition does
+    #[arg(long, value_name = "NAME")]
+    pub comp: Vec<String>,
+    /// All files of the project, also those that no composition shows
+    #[arg(long, conflicts_with = "comp")]
+    pub all: bool,
+    /// Look for fonts here too; may be given more than once
+    #[arg(long, value_name = "FOLDER")]
+    pub fonts: Vec<PathBuf>,
+    /// Look for footage below FROM in TO, such as 'D:\\jobs=/mnt/jobs'; may be given more than once
+    #[arg(long, value_name = "FROM=TO")]
+    pub map: Vec<Mapping>,
+    /// Write the package without the footage that is not found
+    #[arg(long)]
+    pub allow_missing: bool,
+}
+
+/// `package check`, `package ls`.
+#[derive(Debug, Clone, Args)]
+pub struct PackageFile {
+    /// The package: a .zip
+    pub file: PathBuf,
+    /// The project by its name in the package, if there are several
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
 }
 
 /// `90s`, `30m`, `1h`, `7d`.

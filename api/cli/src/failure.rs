@@ -98,6 +98,17 @@ impl Failure {
         failure
     }
 
+    /// Adds one more thing that is wrong with the input.
+    #[must_use]
+    pub fn also(mut self, pointer: &str, code: &str, detail: impl Display) -> Self {
+        self.fields.push(FieldError {
+            pointer: pointer.to_owned(),
+            code: code.to_owned(),
+            detail: detail.to_string(),
+        });
+        self
+    }
+
     /// Adds a way out.
     #[must_use]
     pub fn hint(mut self, text: impl Into<String>) -> Self {

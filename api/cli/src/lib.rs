@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod client;
+pub mod collect;
 pub mod commands;
 pub mod failure;
 pub mod film;

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Global};
 use crate::client::{Client, Settings};
-use crate::commands::{aep, job, node};
+use crate::commands::{aep, job, node, package};
 use crate::failure::{Doing, Exit, Failure, last_cause};
 use crate::output::Screen;
 use crate::render;
@@ -38,6 +38,7 @@ pub async fn run(args: Vec<OsString>) -> i32 {
 async fn command(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Aep(command) => aep::run(command, screen),
+        Command::Package(command) => package::run(command, screen).await,
         Command::Completions { shell } => {
             let mut cli = Cli::command();
             clap_complete::generate(*shell, &mut cli, "flatctl", &mut io::stdout());

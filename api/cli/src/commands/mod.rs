@@ -4,3 +4,4 @@ pub mod aep;
 pub mod job;
 mod named;
 pub mod node;
+pub mod package;

@@ -6,7 +6,10 @@
 mod aep;
 mod errors;
 mod farm;
+#[path = "../../../../protocol/package/tests/it/font.rs"]
+mod font;
 mod job;
 mod node;
+mod package;
 mod render;
 mod transcript;
