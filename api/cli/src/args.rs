@@ -243,7 +243,7 @@ pub struct PackageMake {
     /// Look for fonts here too; may be given more than once
     #[arg(long, value_name = "FOLDER")]
     pub fonts: Vec<PathBuf>,
-    /// Look for footage below FROM in TO, such as 'D:\\jobs=/mnt/jobs'; may be given more than once
+    /// Look for footage below FROM in TO, such as 'D:\jobs=/mnt/jobs'; may be given more than once
     #[arg(long, value_name = "FROM=TO")]
     pub map: Vec<Mapping>,
     /// Write the package without the footage that is not found
