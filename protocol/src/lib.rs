@@ -1,5 +1,5 @@
 //! What controller, agent and API agree on: ids, frame lists, state machines, messages, the codec, the REST shapes
-//! and (behind the feature `link`) the QUIC link. Knows nobody else; its types never see an async runtime.
+//! the values of a job, and (behind the feature `link`) the QUIC link. Knows nobody else; its types never see an async runtime.
 
 pub mod digest;
 pub mod frames;
@@ -10,6 +10,7 @@ pub mod message;
 pub mod rate;
 pub mod rest;
 pub mod state;
+pub mod values;
 pub mod wire;
 
 pub use digest::Digest;
