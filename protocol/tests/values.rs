@@ -265,7 +265,7 @@ fn manifest() -> Manifest {
 }
 
 fn map(assets: Value, may: May) -> Result<nexrender::Mapped, Vec<String>> {
-    let assets: Vec<Asset> = serde_json::from_value(assets).unwrap();
+    let assets: Vec<Asset> = serde_json::from_value(assets).expect("the assets of these tests are well formed");
     nexrender::map(&assets, &manifest(), may)
         .map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
 }

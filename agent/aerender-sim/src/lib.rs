@@ -43,6 +43,7 @@ pub mod home;
 pub mod judge;
 pub mod launcher;
 pub mod ledger;
+pub mod model;
 pub mod output;
 pub mod picture;
 pub mod project;

@@ -1,0 +1,111 @@
+//! The script's own JSON: what is not a task is refused before anything is opened, what is comes through as it is.
+
+use serde_json::json;
+
+use crate::bench::{Bench, TITLE, change};
+
+#[test]
+fn what_is_no_task_ends_the_run_before_a_project_is_opened() {
+    let bench = Bench::new();
+    let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+    let very_deep = "[".repeat(200_000);
+    for text in [
+        "",
+        "null",
+        "{",
+        "[]",
+        "{}",
+        "\"\"",
+        "1",
+        "{\"values\":{\"version\":2}}",
+        "{\"values\":{\"version\":1}} x",
+        "{\"values\":{\"version\":1,}}",
+        "{values:1}",
+        "{'values':1}",
+        "{\"__proto__\":{}}",
+        "{\"constructor\":1}",
+        "{\"toString\":1}",
+        "{\"version\":1,\"version\":1}",
+        "{\"version\":01}",
+        "{\"version\":+1}",
+        "{\"version\":1.}",
+        "{\"version\":.5}",
+        "{\"version\":1e}",
+        "{\"version\":0x1}",
+        "{\"version\":1e999}",
+        "{\"version\":NaN}",
+        "{\"text\":\"\\x41\"}",
+        "{\"text\":\"\\u12\"}",
+        "{\"text\":\"\\u12g4\"}",
+        "{\"text\":\"a\nb\"}",
+        "{\"text\":\"a}",
+        "{\"text\":\"\\\"}",
+        "{\"text\":truely}",
+        "{\"changes\":[1,]}",
+        "{\"changes\":[1 2]}",
+        "(function(){return 1})()",
+        "1;alert(1)",
+        &deep,
+        &very_deep,
+    ] {
+        let done = bench.run_text(text);
+        let shown: String = text.chars().take(60).collect();
+        assert_eq!(done.ran.exit_code, 20, "{shown}");
+        assert_eq!(
+            (done.ran.notes.len(), done.ran.compiled, &done.ran.thrown),
+            (0, 0, &None),
+            "{shown}"
+        );
+        assert!(
+            done.raw.is_none() && done.saved.is_none() && !done.ran.left_open,
+            "{shown}"
+        );
+        assert_eq!(
+            done.ran.console.len(),
+            1,
+            "the reason goes to the console: {shown}"
+        );
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_any_space_are_no_matter() {
+    let bench = Bench::new();
+    let task = serde_json::to_string_pretty(&bench.task(&json!({"version": 1, "changes": [change(TITLE, &json!({"kind": "visible", "on": false}))]})))
+        .unwrap();
+    for text in [
+        format!("\u{feff}{task}"),
+        format!("\r\n\t {task} \n"),
+        task.replace("\n", "\r\n"),
+    ] {
+        assert!(bench.run_text(&text).report().complete());
+    }
+}
+
+#[test]
+fn numbers_come_through_as_they_are() {
+    let bench = Bench::new();
+    for number in [
+        "0",
+        "-0.5",
+        "12.25",
+        "1e2",
+        "1.5E-3",
+        "99.99999999999999",
+        "1E+1",
+    ] {
+        let set = json!({"kind": "number", "property": [{"name": "Opacity"}], "value": 12345.0});
+        let task = bench
+            .task(&json!({"version": 1, "changes": [change(TITLE, &set)]}))
+            .to_string()
+            .replace("12345.0", number);
+        let report = bench.run_text(&task).report();
+        let fits = (0.0..=100.0).contains(&number.parse::<f64>().unwrap());
+        assert_eq!(
+            report.changes[0].reason,
+            if fits { "" } else { "out_of_range" },
+            "{number}: {:?}",
+            report.changes[0]
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! The values script against the model of After Effects' objects: what it sets, what it says, and that data stays data.
+
+mod bench;
+mod es3;
+mod injection;
+mod json;
+mod sets;
+mod strictness;
