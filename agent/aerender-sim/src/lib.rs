@@ -31,6 +31,7 @@
 )]
 
 pub mod after_effects;
+pub mod afterfx;
 pub mod arguments;
 pub mod canvas;
 pub mod code;

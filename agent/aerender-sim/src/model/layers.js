@@ -129,6 +129,7 @@ function readValue(node) {
 }
 
 function hasFont(name) {
+  if (settings.fonts === null) return true;
   for (let at = 0; at < settings.fonts.length; at += 1) {
     if (settings.fonts[at] === name) return true;
   }

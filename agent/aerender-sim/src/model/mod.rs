@@ -38,8 +38,8 @@ const MOST_CALLS: usize = 400;
 pub struct Settings {
     /// As `app.version`; members that came later are not there.
     pub version: String,
-    /// PostScript names of the fonts that are installed.
-    pub fonts: Vec<String>,
+    /// PostScript names of the fonts that are installed; without a list, all that are asked for.
+    pub fonts: Option<Vec<String>>,
     /// The font that is taken for one that is not installed.
     pub substitute_font: String,
     /// What `app.fonts.missingOrSubstitutedFonts` says.
@@ -61,7 +61,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             version: "25.0x1".to_owned(),
-            fonts: Vec::new(),
+            fonts: None,
             substitute_font: "MyriadPro-Regular".to_owned(),
             missing_fonts: Vec::new(),
             expression_errors: Vec::new(),

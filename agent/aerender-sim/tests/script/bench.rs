@@ -95,7 +95,7 @@ impl Bench {
         Bench {
             folder,
             settings: Settings {
-                fonts: vec!["Vazirmatn-Bold".into(), "Helvetica".into()],
+                fonts: Some(vec!["Vazirmatn-Bold".into(), "Helvetica".into()]),
                 ..Settings::default()
             },
             template: template(),

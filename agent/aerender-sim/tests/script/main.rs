@@ -1,5 +1,6 @@
 //! The values script against the model of After Effects' objects: what it sets, what it says, and that data stays data.
 
+mod afterfx;
 mod bench;
 mod es3;
 mod injection;
