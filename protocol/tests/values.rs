@@ -48,6 +48,16 @@ fn every_kind_comes_back_as_it_went() {
 }
 
 #[test]
+fn the_same_values_have_one_digest() {
+    let text = |words: &str| document(&json!({"kind": "text", "text": words}));
+    let one = read(&text("a")).unwrap().digest();
+    let spaced = serde_json::to_string_pretty(&text("a")).unwrap();
+    let again = Values::from_json(spaced.as_bytes()).unwrap().digest();
+    assert_eq!(one, again);
+    assert_ne!(one, read(&text("b")).unwrap().digest());
+}
+
+#[test]
 fn what_is_not_of_the_shape_is_refused_by_name() {
     for (set, named) in [
         (
@@ -265,7 +275,8 @@ fn manifest() -> Manifest {
 }
 
 fn map(assets: Value, may: May) -> Result<nexrender::Mapped, Vec<String>> {
-    let assets: Vec<Asset> = serde_json::from_value(assets).expect("the assets of these tests are well formed");
+    let assets: Vec<Asset> =
+        serde_json::from_value(assets).expect("the assets of these tests are well formed");
     nexrender::map(&assets, &manifest(), may)
         .map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
 }

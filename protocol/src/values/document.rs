@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FileName;
 use super::check::Wrong;
+use crate::Digest;
 
 /// The version of the document that this build writes and reads.
 pub const VERSION: u32 = 1;
@@ -268,6 +269,13 @@ impl Values {
             wrong if wrong.is_empty() => Ok(self),
             wrong => Err(ValuesError::Wrong(wrong)),
         }
+    }
+
+    /// The digest that names these values: of the document as this build writes it. Two documents that differ only in space, order
+    /// of keys or what is written of defaults have the same. It names what files there are, not what is in them.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(self).expect("plain data is always JSON"))
     }
 
     /// Files of the package that the changes need, each once, in order of use.

@@ -42,22 +42,25 @@ pub fn state(tree: &Tree, project: &Project, path: &Path) -> State {
             kind: Kind::Footage(footage(item, folder)),
         });
     }
-    let sounding = |id: u32| {
-        project
-            .footage
-            .iter()
-            .any(|item| item.id == id && item.audio_rate_hz > 0.0)
+    // a composition may have sound in whatever depth: the model looks
+    let sounds = |source: Option<u32>| {
+        let file = |id: u32| {
+            project
+                .footage_item(id)
+                .is_some_and(|item| item.audio_rate_hz > 0.0)
+        };
+        source.is_some_and(|id| file(id) || project.comps.iter().any(|comp| comp.id == id))
     };
     for comp in &project.comps {
         let mut layers = Vec::new();
         if let Some(node) = find_item(&tree.root, comp.id) {
             let nodes = node.children.iter().filter(|child| child.is_list(b"Layr"));
-            layers.extend(nodes.zip(&comp.layers).map(|(node, known)| {
-                let sound = known.source_id.is_some_and(|id| {
-                    sounding(id) || project.comps.iter().any(|inner| inner.id == id)
-                });
-                layer(node, known, comp, sound)
-            }));
+            for node in nodes {
+                // by id: the reader leaves out layers that it can't read
+                let id = node.leaf_data(b"ldta").and_then(|ldta| u32_at(ldta, 0));
+                let known = comp.layers.iter().find(|layer| Some(layer.id) == id);
+                layers.extend(known.map(|known| layer(node, known, comp, sounds(known.source_id))));
+            }
         }
         items.push(Item {
             id: comp.id,

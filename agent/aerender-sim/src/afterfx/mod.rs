@@ -26,13 +26,17 @@ const RUN: &str = "-r";
 /// Exit code when there is nothing to run, or the script never ends the program.
 const UNUSABLE: u8 = 1;
 
-/// Whether a program with this name, given these words, is AfterFX: by its name, or because `-r` is AfterFX's alone.
+/// Whether a program with this name, given these words, is AfterFX: by its name, or because it begins with AfterFX's own flags
+/// and names a script.
 #[must_use]
 pub fn is_meant(program: &str, words: &[String]) -> bool {
     let stem = Path::new(program)
         .file_stem()
         .map(|stem| stem.to_string_lossy().to_ascii_lowercase());
-    stem.as_deref() == Some("afterfx") || words.iter().any(|word| word == RUN)
+    let begins = words
+        .first()
+        .is_some_and(|word| matches!(word.as_str(), "-m" | "-noui" | RUN));
+    stem.as_deref() == Some("afterfx") || (begins && words.iter().any(|word| word == RUN))
 }
 
 /// Runs AfterFX with these words; the exit code is the script's.
@@ -114,6 +118,10 @@ impl Projects for Files {
         let damaged = |why: String| format!("file is damaged. ({why})");
         let bytes = std::fs::read(path).map_err(|error| damaged(error.to_string()))?;
         let project = flatrender_aep::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
+        if project.damaged {
+            // what was not read whole would not be saved whole
+            return Err(damaged(project.warnings.join("; ")));
+        }
         let tree = Tree::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
         let state = load::state(&tree, &project, path);
         let json = serde_json::to_string(&state).map_err(|error| error.to_string())?;
@@ -146,7 +154,7 @@ impl Projects for Files {
         if !still && !film && !sound {
             return "null".to_owned();
         }
-        // the size is in the file; only that of PNG is looked at, others stay unknown
+        // The stand-in decodes nothing. PNG says its size in its head; for others, and for lengths, it makes one up.
         let (width, height) = png_size(path).unwrap_or((0, 0));
         let (width, height) = if film || (still && width == 0) {
             (1920, 1080)

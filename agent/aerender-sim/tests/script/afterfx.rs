@@ -198,13 +198,10 @@ fn targets(bytes: &[u8]) -> (Value, Vec<Value>) {
 
 const PERSIAN: &str = "سلام (دنیا)! \\ خط ۲";
 
-#[test]
-fn values_of_every_kind_are_in_the_saved_project() {
-    let bytes = template();
-    let farm = Farm::new(&bytes);
-    let (comp, at) = targets(&bytes);
+/// One change of each kind.
+fn every_kind(comp: &Value, at: &[Value]) -> Vec<Value> {
     let set = |layer: usize, set: Value| json!({"comp": comp, "layer": at[layer], "set": set});
-    let changes = [
+    vec![
         set(
             0,
             json!({"kind": "text", "text": PERSIAN, "font": "Vazirmatn-Bold", "size": 31.5, "color": [0.0, 0.5, 1.0], "direction": "right_to_left"}),
@@ -237,7 +234,15 @@ fn values_of_every_kind_are_in_the_saved_project() {
         ),
         set(5, json!({"kind": "visible", "on": false})),
         set(4, json!({"kind": "video", "file": "clip.mov"})),
-    ];
+    ]
+}
+
+#[test]
+fn values_of_every_kind_are_in_the_saved_project() {
+    let bytes = template();
+    let farm = Farm::new(&bytes);
+    let (comp, at) = targets(&bytes);
+    let changes = every_kind(&comp, &at);
     let prepared = farm.run(&comp, &json!({"version": 1, "changes": changes}));
     assert_eq!(
         prepared.output.status.code(),
@@ -257,9 +262,14 @@ fn values_of_every_kind_are_in_the_saved_project() {
         Some((30000, 1001))
     );
     assert_eq!(report.comp.as_ref().map(|comp| comp.frames), Some(120));
-
     let (saved, project) = farm.saved();
     assert_ne!(saved, bytes);
+    check_layers(&farm, &project);
+    check_numbers(&farm.state(), &saved);
+}
+
+/// What the reader of project files sees.
+fn check_layers(farm: &Farm, project: &Project) {
     let main = project.comp("Main").expect("the composition");
     let title = &main.layers[0];
     assert_eq!(
@@ -301,8 +311,10 @@ fn values_of_every_kind_are_in_the_saved_project() {
         .and_then(|file| file.beside_project())
         .expect("it is beside the project");
     assert_eq!((up, parts), (0, vec!["(Footage)", "photo.png"]));
+}
 
-    let state = farm.state();
+/// What only the stand-in reads, and the same in the file's bytes.
+fn check_numbers(state: &Value, saved: &[u8]) {
     let items = state["items"].as_array().expect("items");
     let layers = items
         .iter()
@@ -504,9 +516,10 @@ fn other_words_than_afterfx_has_are_refused() {
 }
 
 /// The binary sample projects, or a printed skip.
+#[expect(clippy::print_stderr, reason = "a skip is said")]
 fn samples(test: &str) -> Vec<PathBuf> {
     let Some(root) = std::env::var_os("FLATRENDER_SAMPLES") else {
-        eprintln!("SKIP: {test}: FLATRENDER_SAMPLES is not set");
+        eprintln!("skipped: {test}: FLATRENDER_SAMPLES is not set");
         return Vec::new();
     };
     let entries = std::fs::read_dir(PathBuf::from(root).join("aep")).expect("no samples");

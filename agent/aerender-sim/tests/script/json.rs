@@ -1,8 +1,55 @@
 //! The script's own JSON: what is not a task is refused before anything is opened, what is comes through as it is.
 
-use serde_json::json;
+use flatrender_protocol::values::{TASK_FILE, Task};
+use serde_json::{Value, json};
 
-use crate::bench::{Bench, TITLE, change};
+use crate::bench::{Bench, MUSIC, SCENE_A, SCRIPT, TITLE, change};
+
+#[test]
+fn the_farms_own_tasks_are_understood_to_the_last_key() {
+    let source = std::fs::read_to_string(SCRIPT).unwrap();
+    assert!(source.contains(&format!("var TASK_NAME = \"{TASK_FILE}\";")));
+    let bench = Bench::new();
+    let path = json!([{"name": "Effects"}, {"index": 1}, {"name": "Color"}]);
+    let layer = |id: u32, name: &str| json!({"index": id - 10, "id": id, "name": name});
+    let changes: Vec<Value> = vec![
+        change(
+            TITLE,
+            &json!({"kind": "text", "text": "x", "font": "Helvetica", "size": 9.0, "direction": "left_to_right", "color": [0.0, 0.0, 0.0]}),
+        ),
+        change(
+            TITLE,
+            &json!({"kind": "color", "property": path, "rgba": [0.0, 0.0, 0.0, 1.0]}),
+        ),
+        change(
+            MUSIC,
+            &json!({"kind": "audio_level", "left": 0.0, "right": 0.0, "unit": "db"}),
+        ),
+        change(
+            SCENE_A,
+            &json!({"kind": "control", "name": ["Shown"], "value": {"switch": false}}),
+        ),
+        change(
+            SCENE_A,
+            &json!({"kind": "control", "name": ["Place"], "value": {"point": [1.0, 2.0]}}),
+        ),
+        change(
+            SCENE_A,
+            &json!({"kind": "control", "name": ["Photo"], "value": {"media": "a.png"}}),
+        ),
+    ];
+    let scenes = json!({
+        "comp": {"id": 1, "name": "Main"}, "order": [{"layer": layer(14, "Scene B"), "frames": 9, "overlap": 2}, {"layer": layer(13, "Scene A"), "frames": 9}],
+        "left_out": [layer(12, "a.png")], "throughout": [layer(15, "Music")],
+    });
+    let task = bench.task(&json!({"version": 1, "changes": changes, "scenes": scenes}));
+    let task: Task = serde_json::from_value(task).unwrap();
+    assert_eq!(task.wrong(), []);
+    let report = bench
+        .run_text(&serde_json::to_string(&task).unwrap())
+        .report();
+    assert!(report.complete(), "{report:#?}");
+}
 
 #[test]
 fn what_is_no_task_ends_the_run_before_a_project_is_opened() {

@@ -275,7 +275,10 @@ fn properties_take_values_of_their_type() {
         &json!({"kind": "number", "property": speed, "value": 7.0}),
     );
     assert!(report.computed, "an expression decides what is seen");
+}
 
+#[test]
+fn properties_that_are_others_are_refused() {
     refused(
         TITLE,
         &json!({"kind": "number", "property": [{"name": "Gone"}], "value": 1.0}),
