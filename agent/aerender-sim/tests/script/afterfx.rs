@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use aerender_sim::afterfx::Files;
 use aerender_sim::afterfx::tree::{Node, Tree};
 use aerender_sim::model::Projects;
+use aerender_sim::{code, values};
 use flatrender_aep::write::{CompSpec, FileSpec, KindSpec, LayerSpec, ProjectSpec, project};
 use flatrender_aep::{LayerKind, Project, Rational};
 use flatrender_protocol::values::{Outcome, Report};
@@ -394,6 +395,69 @@ impl FileName for flatrender_aep::Footage {
             .map(|file| file.file_name().to_owned())
             .unwrap_or_default()
     }
+}
+
+/// The code in the first frame of a project in the farm's folder.
+fn first_code(farm: &Farm, project: &str) -> code::Code {
+    let output = Command::new(env!("CARGO_BIN_EXE_aerender-sim"))
+        .args([
+            "-project",
+            &farm.path(project),
+            "-comp",
+            "Main",
+            "-s",
+            "0",
+            "-e",
+            "0",
+        ])
+        .args([
+            "-OMtemplate",
+            "TIFF Sequence with Alpha",
+            "-RStemplate",
+            "Best Settings",
+        ])
+        .args([
+            "-output",
+            &farm.path("frame_[#####].tif"),
+            "-continueOnMissingFootage",
+        ])
+        .output()
+        .expect("the stand-in does not start");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let file = std::fs::File::open(farm.path("frame_00000.tif")).expect("no frame");
+    let mut decoder = tiff::decoder::Decoder::new(file).expect("no TIFF");
+    let (width, height) = decoder.dimensions().expect("a size");
+    let tiff::decoder::DecodingResult::U8(pixels) = decoder.read_image().expect("pixels") else {
+        panic!("not 8 bits a sample");
+    };
+    let green: Vec<u8> = pixels.chunks_exact(4).map(|pixel| pixel[1]).collect();
+    code::read(&green, width as usize, height as usize).expect("a code in the frame")
+}
+
+#[test]
+fn frames_of_the_prepared_project_carry_its_values() {
+    let bytes = template();
+    let farm = Farm::new(&bytes);
+    let (comp, at) = targets(&bytes);
+    let changes = every_kind(&comp, &at);
+    let report = farm
+        .run(&comp, &json!({"version": 1, "changes": changes}))
+        .report
+        .expect("a report");
+    assert!(report.complete(), "{report:#?}");
+    let digest = |bytes: &[u8]| {
+        let project = flatrender_aep::parse(bytes).expect("a project");
+        values::digest(&project, project.comp("Main").expect("the composition"))
+    };
+    let (before, after) = (
+        first_code(&farm, "t.aep"),
+        first_code(&farm, "prepared/t.aep"),
+    );
+    assert_eq!(
+        (before.values, after.values),
+        (digest(&bytes), digest(&farm.saved().0))
+    );
+    assert_ne!(before.values, after.values);
 }
 
 #[test]
