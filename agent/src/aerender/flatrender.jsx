@@ -9,6 +9,8 @@
  * expressions and nested conditional expressions are avoided, since some builds misread them (reference/aerender.md, 4.3).
  * Members of After Effects are those of the public scripting guide; what only newer ones have is looked for before it is used.
  *
+ * It is one file, long as it is: After Effects runs one, and an include would be a second file to trust.
+ *
  * Exit codes (app.exitCode): 0 the report says all, 20 no task, 21 the report could not be written, 22 the project could not
  * be opened, 23 the prepared project could not be saved, 24 something else ended the run.
  */
