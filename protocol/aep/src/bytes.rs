@@ -63,18 +63,28 @@ pub(crate) fn four_char_at(data: &[u8], at: usize) -> Option<String> {
 
 /// The name in a `Utf8` chunk, capped.
 pub(crate) fn name(data: &[u8]) -> String {
-    String::from_utf8_lossy(&data[..data.len().min(MAX_NAME_BYTES)]).into_owned()
+    let mut end = data.len().min(MAX_NAME_BYTES);
+    // not in the middle of a character
+    while end < data.len() && end > 0 && data[end] & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    String::from_utf8_lossy(&data[..end]).into_owned()
 }
 
-/// A NUL-terminated Windows-1252 string in a field of at most `width` bytes.
-pub(crate) fn cp1252_at(data: &[u8], at: usize, width: usize) -> Option<String> {
+/// A NUL-terminated string in a field of at most `width` bytes: UTF-8 as newer After Effects writes it, Windows-1252 if it is
+/// not that.
+pub(crate) fn text_at(data: &[u8], at: usize, width: usize) -> Option<String> {
     let field = data.get(at..)?;
     let field = &field[..field.len().min(width)];
     let end = field
         .iter()
         .position(|byte| *byte == 0)
         .unwrap_or(field.len());
-    Some(field[..end].iter().map(|byte| cp1252(*byte)).collect())
+    let text = &field[..end];
+    Some(match std::str::from_utf8(text) {
+        Ok(text) => text.to_owned(),
+        Err(_) => text.iter().map(|byte| cp1252(*byte)).collect(),
+    })
 }
 
 /// The characters 0x80 to 0x9F of Windows-1252; the five unassigned ones are the C1 controls.

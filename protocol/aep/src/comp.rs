@@ -1,13 +1,17 @@
 //! A composition's settings: the fixed-place fields of `cdta`, and the frame numbers that follow from them.
 
-use crate::bytes::{fraction_at, signed_fraction_at, u8_at, u16_at, u32_at};
+use crate::bytes::{fraction_at, signed_fraction_at, text_at, u8_at, u16_at, u32_at};
 use crate::chunk::Chunk;
-use crate::model::Composition;
+use crate::footage;
+use crate::model::{CompSwitches, Composition};
 use crate::rational::Rational;
 use crate::warn::Warnings;
 
 /// The end of a work area that ends with the composition.
 const TO_THE_END: u32 = 0xffff_ffff;
+
+/// Room for the match name of a renderer.
+const RENDERER_BYTES: usize = 48;
 
 /// Reads a composition without its layers; `None` if its settings are missing or too short to hold its size and rate.
 pub(crate) fn read(
@@ -18,7 +22,8 @@ pub(crate) fn read(
     warnings: &mut Warnings,
 ) -> Option<Composition> {
     let cdta = item.leaf(b"cdta")?;
-    let rate = Rational::from_stored_rate(u16_at(cdta, 156)?, u16_at(cdta, 158)?);
+    let (whole, fraction) = (u16_at(cdta, 156)?, u16_at(cdta, 158)?);
+    let rate = Rational::from_stored_rate(whole, fraction);
     let duration = fraction_at(cdta, 44, 48).unwrap_or(Rational::ZERO);
     let frames = u32::try_from(duration.times_rounded(rate)).unwrap_or(u32::MAX);
     if frames == 0 {
@@ -38,6 +43,7 @@ pub(crate) fn read(
         width: u16_at(cdta, 140)?,
         height: u16_at(cdta, 142)?,
         rate,
+        rate_stored: Rational::from_65536ths(whole, fraction),
         pixel_aspect: fraction_at(cdta, 144, 148)
             .filter(|aspect| aspect.is_positive())
             .unwrap_or(Rational::ONE),
@@ -46,8 +52,30 @@ pub(crate) fn read(
         work_area: (start, end),
         display_start: signed_fraction_at(cdta, 164, 168).unwrap_or(Rational::ZERO),
         background: [u8_at(cdta, 52)?, u8_at(cdta, 53)?, u8_at(cdta, 54)?],
+        drop_frame: item
+            .leaf(b"cdrp")
+            .is_some_and(|drop| u8_at(drop, 0).is_some_and(|flag| flag != 0)),
+        renderer: item
+            .list(b"PRin")
+            .and_then(|renderer| text_at(renderer.leaf(b"prin")?, 4, RENDERER_BYTES))
+            .unwrap_or_default(),
+        switches: switches(u8_at(cdta, 139).unwrap_or(0)),
+        // a composition has no source of its own, so one that is there stands in for it
+        proxy: item
+            .list(b"Pin ")
+            .and_then(|pin| footage::file_ref(pin, footage::was_missing(pin))),
         layers: Vec::new(),
     })
+}
+
+fn switches(flags: u8) -> CompSwitches {
+    CompSwitches {
+        motion_blur: flags & 0x08 != 0,
+        frame_blending: flags & 0x10 != 0,
+        keeps_rate: flags & 0x20 != 0,
+        keeps_resolution: flags & 0x80 != 0,
+        hides_shy: flags & 0x01 != 0,
+    }
 }
 
 impl Composition {

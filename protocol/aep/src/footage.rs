@@ -3,13 +3,20 @@
 
 use serde::Deserialize;
 
-use crate::bytes::{MAX_STRING_BYTES, cp1252_at, f32_at, f64_at, four_char_at, u8_at, u16_at};
+use crate::bytes::{
+    MAX_STRING_BYTES, f32_at, f64_at, four_char_at, fraction_at, name as read_name, text_at, u8_at,
+    u16_at, u32_at,
+};
 use crate::chunk::Chunk;
-use crate::model::{FileRef, Footage, FootageKind};
+use crate::model::{FileRef, Footage, FootageKind, Sequence};
+use crate::rational::Rational;
 use crate::warn::Warnings;
 
 /// What `opti` says in its second word for a placeholder.
 const PLACEHOLDER: u16 = 2;
+
+/// The smallest frame number that means "none".
+const UNDEFINED: u32 = 0xffff_fffe;
 
 /// Reads a footage item; `None` if it has no source at all.
 pub(crate) fn read(
@@ -19,20 +26,20 @@ pub(crate) fn read(
     folder_id: u32,
     warnings: &mut Warnings,
 ) -> Option<Footage> {
-    // a second one is the proxy
-    let pin = item.list(b"Pin ")?;
+    let mut pins = item.children().filter(|chunk| chunk.kind == Some(*b"Pin "));
+    let pin = pins.next()?;
+    let proxy = pins.next().and_then(|pin| file_ref(pin, was_missing(pin)));
     let sspc = pin.leaf(b"sspc").unwrap_or(&[]);
     let opti = pin.leaf(b"opti").unwrap_or(&[]);
     let (kind, own_name) = if opti.starts_with(b"Soli") {
-        (FootageKind::Solid, cp1252_at(opti, 26, 256))
+        (FootageKind::Solid, text_at(opti, 26, 256))
     } else if u16_at(opti, 4) == Some(PLACEHOLDER) {
-        (FootageKind::Placeholder, cp1252_at(opti, 10, 256))
+        (FootageKind::Placeholder, text_at(opti, 10, 256))
     } else {
         (FootageKind::File, None)
     };
-    let missing = u8_at(sspc, 115).is_some_and(|flag| flag != 0);
     let file = match kind {
-        FootageKind::File => file_ref(pin, missing),
+        FootageKind::File => file_ref(pin, was_missing(pin)),
         FootageKind::Solid | FootageKind::Placeholder => None,
     };
     if kind == FootageKind::File && file.is_none() {
@@ -45,6 +52,8 @@ pub(crate) fn read(
         .or(own_name)
         .or_else(|| file.as_ref().map(|file| file.file_name().to_owned()))
         .unwrap_or_default();
+    let texts = Texts::of(pin);
+    let sequence = sequence(pin, sspc, &texts, file.as_ref());
     Some(Footage {
         id,
         name,
@@ -62,6 +71,92 @@ pub(crate) fn read(
         audio_rate_hz: f64_at(sspc, 160)
             .filter(|rate| rate.is_finite() && *rate > 0.0)
             .unwrap_or(0.0),
+        rate: native_rate(sspc),
+        rate_conformed: stored_rate(u16_at(sspc, 148), u16_at(sspc, 150)),
+        duration: fraction_at(sspc, 38, 42).filter(|duration| duration.is_positive()),
+        pixel_aspect: fraction_at(sspc, 136, 140)
+            .filter(|aspect| aspect.is_positive())
+            .unwrap_or(Rational::ONE),
+        loops: u8_at(sspc, 129).unwrap_or(1).max(1),
+        source_layer: texts.layer,
+        sequence,
+        proxy,
+    })
+}
+
+/// Whether the source could not be found when the project was saved.
+pub(crate) fn was_missing(pin: Chunk<'_>) -> bool {
+    pin.leaf(b"sspc")
+        .and_then(|sspc| u8_at(sspc, 115))
+        .is_some_and(|flag| flag != 0)
+}
+
+/// A rate of 0 is none.
+fn stored_rate(whole: Option<u16>, fraction: Option<u16>) -> Option<Rational> {
+    Some(Rational::from_stored_rate(whole?, fraction?)).filter(|rate| rate.is_positive())
+}
+
+fn native_rate(sspc: &[u8]) -> Option<Rational> {
+    let whole = u32_at(sspc, 56).and_then(|whole| u16::try_from(whole).ok());
+    stored_rate(whole, u16_at(sspc, 60))
+}
+
+/// The strings of a source: the layer it shows before the file reference, the parts of a sequence's names after it.
+struct Texts {
+    layer: Option<String>,
+    after: [String; 2],
+}
+
+impl Texts {
+    fn of(pin: Chunk<'_>) -> Texts {
+        let mut texts = Texts {
+            layer: None,
+            after: Default::default(),
+        };
+        let mut after_file = false;
+        for chunk in pin.children() {
+            if chunk.id == *b"opti" {
+                break;
+            }
+            if chunk.kind == Some(*b"Als2") {
+                after_file = true;
+            } else if chunk.id == *b"Utf8" && after_file {
+                texts.after.swap(0, 1);
+                texts.after[1] = read_name(chunk.data);
+            } else if chunk.id == *b"Utf8" {
+                texts.layer = Some(read_name(chunk.data)).filter(|name| !name.is_empty());
+            }
+        }
+        texts
+    }
+}
+
+/// The numbers of a sequence, if the source is one.
+fn sequence(
+    pin: Chunk<'_>,
+    sspc: &[u8],
+    texts: &Texts,
+    file: Option<&FileRef>,
+) -> Option<Sequence> {
+    let number = |at| u32_at(sspc, at).filter(|number| *number < UNDEFINED);
+    let digits = number(180).unwrap_or(0);
+    let names = pin.list(b"StVc");
+    // a folder is how a project names a sequence; a still has zeros in all three fields
+    if !file?.is_folder && names.is_none() {
+        return None;
+    }
+    let listed = || {
+        let children = names.iter().flat_map(|names| names.children());
+        children.filter(|chunk| chunk.id == *b"Utf8")
+    };
+    Some(Sequence {
+        first: number(172),
+        last: number(176),
+        digits,
+        prefix: texts.after[0].clone(),
+        suffix: texts.after[1].clone(),
+        listed: u32::try_from(listed().count()).unwrap_or(u32::MAX),
+        first_listed: listed().next().map(|chunk| read_name(chunk.data)),
     })
 }
 
@@ -119,8 +214,8 @@ pub(crate) fn parse_alias(alias: &[u8], missing_at_save: bool) -> Option<FileRef
         return None;
     }
     Some(FileRef {
+        windows: alias.platform == 1 || path_is_windows(&alias.fullpath),
         path: alias.fullpath,
-        windows: alias.platform == 1,
         is_folder: alias.target_is_folder,
         steps_up: alias.ascendcount_base,
         steps_down: alias.ascendcount_target,

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::bytes::{cp1252_at, name, u8_at, u32_at};
+use crate::bytes::{name, signed_fraction_at, text_at, u8_at, u32_at};
 use crate::chunk::Chunk;
-use crate::model::{Layer, LayerKind};
+use crate::model::{Layer, LayerKind, LayerSwitches, MatteBy, TrackMatte};
+use crate::rational::Rational;
 use crate::warn::Warnings;
-use crate::{effects, text};
+use crate::{parade, text};
 
 /// A layer before the items it refers to are all known.
 pub(crate) struct RawLayer {
@@ -16,12 +17,12 @@ pub(crate) struct RawLayer {
     /// Whether the kind is that of the source.
     shows_source: bool,
     /// The layer that gives this one its matte.
-    matte: Matte,
+    giver: Giver,
 }
 
 /// Where a layer's track matte comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Matte {
+enum Giver {
     None,
     /// The layer above: all that existed before After Effects 23.
     Above,
@@ -47,34 +48,97 @@ pub(crate) fn read_all(
             )),
         }
     }
+    warn_of_twins(&layers, comp_name, warnings);
     mark_mattes(&mut layers);
     layers
 }
 
-/// A layer that gives another its matte is rendered with its eye off.
+/// Parents and mattes are named by layer id.
+fn warn_of_twins(layers: &[RawLayer], comp_name: &str, warnings: &mut Warnings) {
+    let mut known = HashSet::new();
+    for raw in layers {
+        if !known.insert(raw.layer.id) {
+            warnings.add(format!(
+                "two layers of composition {comp_name:?} have the id {}",
+                raw.layer.id
+            ));
+        }
+    }
+}
+
+/// Finds the layers that give others their matte: they are rendered with their eye off.
 fn mark_mattes(layers: &mut [RawLayer]) {
-    let users = layers.iter().filter(|user| user.layer.enabled);
-    let named: HashSet<u32> = users
-        .filter_map(|user| match user.matte {
-            Matte::Layer(id) => Some(id),
-            Matte::None | Matte::Above => None,
-        })
-        .collect();
+    let here: HashSet<u32> = layers.iter().map(|raw| raw.layer.id).collect();
+    let mut givers = HashSet::new();
     for at in 0..layers.len() {
-        let above = layers
-            .get(at + 1)
-            .is_some_and(|user| user.layer.enabled && user.matte == Matte::Above);
-        layers[at].layer.is_matte = above || named.contains(&layers[at].layer.id);
+        let above = at.checked_sub(1).map(|above| layers[above].layer.id);
+        let raw = &mut layers[at];
+        let giver = match raw.giver {
+            Giver::None => continue,
+            Giver::Above => above,
+            Giver::Layer(id) => Some(id).filter(|id| here.contains(id)),
+        };
+        if let Some(matte) = &mut raw.layer.matte {
+            matte.layer_id = giver;
+        }
+        if raw.layer.enabled {
+            givers.extend(giver);
+        }
+    }
+    for raw in layers {
+        raw.layer.is_matte = givers.contains(&raw.layer.id);
     }
 }
 
 /// The matte's mode is a word before the stretch; newer files name its layer at the very end.
-fn matte(ldta: &[u8]) -> Matte {
-    match (u8_at(ldta, 107), u32_at(ldta, 160)) {
-        (None | Some(0), _) => Matte::None,
-        (Some(_), None | Some(0)) => Matte::Above,
-        (Some(_), Some(id)) => Matte::Layer(id),
+fn matte(ldta: &[u8]) -> (Option<TrackMatte>, Giver) {
+    let by = match u8_at(ldta, 107) {
+        None | Some(0) => return (None, Giver::None),
+        Some(1) => MatteBy::Alpha,
+        Some(2) => MatteBy::AlphaInverted,
+        Some(3) => MatteBy::Luma,
+        Some(4) => MatteBy::LumaInverted,
+        Some(_) => MatteBy::Unknown,
+    };
+    let giver = match u32_at(ldta, 160) {
+        None | Some(0) => Giver::Above,
+        Some(id) => Giver::Layer(id),
+    };
+    let matte = TrackMatte { by, layer_id: None };
+    (Some(matte), giver)
+}
+
+fn switches(flags: [u8; 3]) -> LayerSwitches {
+    LayerSwitches {
+        solo: flags[1] & 0x08 != 0,
+        three_d: flags[1] & 0x04 != 0,
+        shy: flags[2] & 0x40 != 0,
+        locked: flags[2] & 0x20 != 0,
+        effects: flags[2] & 0x04 != 0,
+        motion_blur: flags[2] & 0x08 != 0,
+        frame_blending: flags[2] & 0x10 != 0,
+        collapse: flags[2] & 0x80 != 0,
     }
+}
+
+/// Start, span and stretch. In and out point are stored from the start and before the stretch.
+fn times(ldta: &[u8]) -> (Rational, (Rational, Rational), Rational) {
+    let start = signed_fraction_at(ldta, 12, 16).unwrap_or(Rational::ZERO);
+    let stretch = signed_fraction_at(ldta, 8, 108).unwrap_or(Rational::ONE);
+    let at = |dividend, divisor| {
+        signed_fraction_at(ldta, dividend, divisor)
+            .and_then(|point| point.times(stretch))
+            .and_then(|point| start.plus(point))
+            .unwrap_or(Rational::ZERO)
+    };
+    let (first, last) = (at(20, 24), at(28, 32));
+    // backwards the out point comes first
+    let span = if stretch.num < 0 {
+        (last, first)
+    } else {
+        (first, last)
+    };
+    (start, span, stretch)
 }
 
 fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer> {
@@ -92,6 +156,9 @@ fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer
         5 => (LayerKind::Model, false),
         _ => (LayerKind::Unknown, false),
     };
+    let (matte, giver) = matte(ldta);
+    let (start, span, stretch) = times(ldta);
+    let (expressions, computed) = parade::computed(list);
     let mut layer = Layer {
         index,
         id: u32_at(ldta, 0)?,
@@ -101,21 +168,29 @@ fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer
         guide: flags[0] & 0x02 != 0,
         audio_enabled: flags[2] & 0x02 != 0,
         is_matte: false,
+        switches: switches(flags),
         source_id,
+        parent_id: u32_at(ldta, 132).filter(|id| *id != 0),
+        matte,
+        start,
+        span,
+        stretch,
         text: Vec::new(),
         fonts: Vec::new(),
         sizes: Vec::new(),
         text_computed: false,
-        effects: effects::match_names(list),
+        effects: parade::match_names(list),
+        expressions,
+        computed,
     };
     if kind == LayerKind::Text {
         text::read(list, &mut layer, warnings);
     }
     Some(RawLayer {
         layer,
-        stored_name: cp1252_at(ldta, 64, 32).unwrap_or_default(),
+        stored_name: text_at(ldta, 64, 32).unwrap_or_default(),
         shows_source,
-        matte: matte(ldta),
+        giver,
     })
 }
 

@@ -10,11 +10,11 @@ mod chunk;
 mod comp;
 mod container;
 mod cos;
-mod effects;
 mod error;
 mod footage;
 mod layer;
 mod model;
+mod parade;
 mod queue;
 mod rational;
 mod reach;
@@ -28,8 +28,9 @@ mod xml;
 
 pub use error::{CompError, ReadError};
 pub use model::{
-    Composition, Container, FileRef, Folder, Footage, FootageKind, Layer, LayerKind, OutputModule,
-    Project, QueueItem, QueueStatus,
+    CompSwitches, Composition, Container, FileRef, Folder, Footage, FootageKind, Layer, LayerKind,
+    LayerSwitches, MatteBy, OutputModule, Project, QueueItem, QueueStatus, Sequence, SpanSource,
+    TrackMatte,
 };
 pub use rational::Rational;
 pub use reach::FootageUse;

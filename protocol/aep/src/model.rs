@@ -43,6 +43,8 @@ pub struct Project {
     pub bits_per_channel: u32,
     /// The render queue as it was saved.
     pub render_queue: Vec<QueueItem>,
+    /// The language of expressions the project is set to, such as `javascript-1.0`; empty in files older than the choice.
+    pub expression_engine: String,
     /// What is odd or broken in the file, in words. Empty for a sound one.
     pub warnings: Vec<String>,
     /// Bytes are missing or broken: what is here may not be all there was.
@@ -75,6 +77,8 @@ pub struct Composition {
     pub height: u16,
     /// Frames a second. Exact, NTSC rates too.
     pub rate: Rational,
+    /// Frames a second as the file has them: 29.97 is 29 and 63570/65536 there.
+    pub rate_stored: Rational,
     /// Width of a pixel over its height.
     pub pixel_aspect: Rational,
     /// Length in frames: duration × rate, to the nearest.
@@ -87,8 +91,35 @@ pub struct Composition {
     pub display_start: Rational,
     /// Background as red, green, blue.
     pub background: [u8; 3],
+    /// Its timecode drops frames.
+    pub drop_frame: bool,
+    /// Match name of its 3D renderer, such as `ADBE Escher` (Classic 3D); empty if the file names none.
+    pub renderer: String,
+    /// Its switches.
+    pub switches: CompSwitches,
+    /// A file that stands in for it.
+    pub proxy: Option<FileRef>,
     /// Layers, top first.
     pub layers: Vec<Layer>,
+}
+
+/// The switches of a composition; where they stand in the file is not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches, as people see them"
+)]
+pub struct CompSwitches {
+    /// Motion blur is on for layers that ask for it.
+    pub motion_blur: bool,
+    /// Frame blending is on for layers that ask for it.
+    pub frame_blending: bool,
+    /// Keeps its own frame rate when it is nested.
+    pub keeps_rate: bool,
+    /// Keeps its own resolution when it is nested.
+    pub keeps_resolution: bool,
+    /// Shy layers are hidden in the timeline; they still render.
+    pub hides_shy: bool,
 }
 
 /// What a layer is.
@@ -138,8 +169,20 @@ pub struct Layer {
     pub audio_enabled: bool,
     /// Gives a layer that is on its track matte: rendered even with its eye off.
     pub is_matte: bool,
+    /// The switches that are not above.
+    pub switches: LayerSwitches,
     /// Id of the composition or footage it shows.
     pub source_id: Option<u32>,
+    /// Id of the layer it follows.
+    pub parent_id: Option<u32>,
+    /// Its track matte.
+    pub matte: Option<TrackMatte>,
+    /// Seconds of the composition at which its source starts.
+    pub start: Rational,
+    /// Seconds of the composition at which it appears and at which it is gone.
+    pub span: (Rational, Rational),
+    /// How much longer its source takes: 1 is as it is, −1 backwards.
+    pub stretch: Rational,
     /// Its texts: one, or one a keyframe. Lines are separated by a carriage return, as After Effects keeps them.
     pub text: Vec<String>,
     /// PostScript names of the fonts its texts really use.
@@ -150,6 +193,60 @@ pub struct Layer {
     pub text_computed: bool,
     /// Match names of its effects, in order.
     pub effects: Vec<String>,
+    /// How many of its properties an expression computes, whether it is switched on or not.
+    pub expressions: u32,
+    /// Match names of the properties with an expression, the first 100 different ones.
+    pub computed: Vec<String>,
+}
+
+/// The switches of a layer that tell little of the picture's truth; where they stand in the file is not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches, as people see them"
+)]
+pub struct LayerSwitches {
+    /// Seen alone while any layer is; aerender may follow that.
+    pub solo: bool,
+    /// Stands in space.
+    pub three_d: bool,
+    /// Can be hidden in the timeline.
+    pub shy: bool,
+    /// Can't be changed by hand.
+    pub locked: bool,
+    /// Its effects are on.
+    pub effects: bool,
+    /// Asks for motion blur.
+    pub motion_blur: bool,
+    /// Asks for frame blending.
+    pub frame_blending: bool,
+    /// Collapses transformations, or rasterizes continuously.
+    pub collapse: bool,
+}
+
+/// How one layer cuts another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TrackMatte {
+    /// By what.
+    pub by: MatteBy,
+    /// The layer that cuts, if it is in the composition.
+    pub layer_id: Option<u32>,
+}
+
+/// What of a track matte cuts; the numbers in the file are not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatteBy {
+    /// Its alpha.
+    Alpha,
+    /// Where its alpha is not.
+    AlphaInverted,
+    /// Its brightness.
+    Luma,
+    /// Its darkness.
+    LumaInverted,
+    /// A number this reader does not know.
+    Unknown,
 }
 
 /// What a footage item is.
@@ -187,6 +284,41 @@ pub struct Footage {
     pub file: Option<FileRef>,
     /// Samples of sound a second; 0 is silent.
     pub audio_rate_hz: f64,
+    /// Frames a second of its own; `None` for stills, solids and sound.
+    pub rate: Option<Rational>,
+    /// Frames a second it is read at instead of its own.
+    pub rate_conformed: Option<Rational>,
+    /// Length in seconds; `None` for what has none.
+    pub duration: Option<Rational>,
+    /// Width of a pixel over its height.
+    pub pixel_aspect: Rational,
+    /// How often it is shown in a row; at least 1.
+    pub loops: u8,
+    /// The layer of the file that it shows, for layered files.
+    pub source_layer: Option<String>,
+    /// What is known of it as an image sequence.
+    pub sequence: Option<Sequence>,
+    /// A file that stands in for it.
+    pub proxy: Option<FileRef>,
+}
+
+/// An image sequence. Not verified on a real one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sequence {
+    /// Number of its first file.
+    pub first: Option<u32>,
+    /// Number of its last file.
+    pub last: Option<u32>,
+    /// How many digits the number has at least.
+    pub digits: u32,
+    /// What stands before the number.
+    pub prefix: String,
+    /// What stands after it, the dot included if the project has it.
+    pub suffix: String,
+    /// How many files the project lists by name; 0 if it lists none.
+    pub listed: u32,
+    /// The first of the files it lists.
+    pub first_listed: Option<String>,
 }
 
 /// Where the machine that saved the project had a file.
@@ -235,12 +367,34 @@ pub struct QueueItem {
     pub comp_id: u32,
     /// Where it stands.
     pub status: QueueStatus,
+    /// The check box is on.
+    pub checked: Option<bool>,
     /// Name of its render settings.
     pub template: String,
     /// Start and length in seconds; `None` is the composition's or the work area's.
     pub time_span: Option<(Rational, Rational)>,
+    /// Where the time span is from.
+    pub span_source: Option<SpanSource>,
+    /// Frames a second it renders at instead of the composition's.
+    pub rate: Option<Rational>,
+    /// One in how many pixels is rendered, across and down; 1 is all of them, 0 what the composition is set to.
+    pub resolution: (u16, u16),
     /// Its output modules.
     pub outputs: Vec<OutputModule>,
+}
+
+/// Where the time span of a render-queue item is from; its place in the file is not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpanSource {
+    /// All of the composition.
+    Composition,
+    /// The composition's work area.
+    WorkArea,
+    /// Start and length of its own.
+    Custom,
+    /// A number this reader does not know.
+    Unknown,
 }
 
 /// One output module of a render-queue item.

@@ -1,10 +1,11 @@
 //! The render queue as it was saved: items of two sizes by version, and their output modules.
 //! The farm does not render from it; it is shown to people and helps to tell which composition is meant.
 
-use crate::bytes::{cp1252_at, four_char_at, fraction_at, name, u16_at, u32_at};
+use crate::bytes::{four_char_at, fraction_at, name, text_at, u8_at, u16_at, u32_at};
 use crate::chunk::Chunk;
 use crate::footage;
-use crate::model::{OutputModule, QueueItem, QueueStatus};
+use crate::model::{OutputModule, QueueItem, QueueStatus, SpanSource};
+use crate::rational::Rational;
 use crate::warn::Warnings;
 
 /// Where the fields that we read end: an item smaller than this is of no version we know.
@@ -36,13 +37,25 @@ pub(crate) fn read(root: Chunk<'_>, warnings: &mut Warnings) -> Vec<QueueItem> {
         return Vec::new();
     }
     let mut outputs = queue.list(b"LItm").into_iter().flat_map(outputs_of_items);
+    let boxes = queue.leaf(b"Rout").unwrap_or(&[]);
     data.chunks_exact(item_bytes)
         .take(count)
-        .filter_map(|item| read_item(item, outputs.next().unwrap_or_default()))
+        .enumerate()
+        .filter_map(|(at, item)| {
+            let checked = checked(boxes, at);
+            read_item(item, checked, outputs.next().unwrap_or_default())
+        })
         .collect()
 }
 
-fn read_item(item: &[u8], outputs: Vec<OutputModule>) -> Option<QueueItem> {
+/// The check box of an item: behind a count, five words an item; the box is a bit of the first one.
+fn checked(boxes: &[u8], item: usize) -> Option<bool> {
+    let at = item.checked_mul(20)?.checked_add(4)?;
+    u8_at(boxes, at).map(|flags| flags & 0x40 != 0)
+}
+
+fn read_item(item: &[u8], checked: Option<bool>, outputs: Vec<OutputModule>) -> Option<QueueItem> {
+    let own_rate = u16_at(item, 2144).is_some_and(|flag| flag != 0);
     Some(QueueItem {
         comp_id: u32_at(item, 8)?,
         status: match u32_at(item, 12)? {
@@ -55,9 +68,26 @@ fn read_item(item: &[u8], outputs: Vec<OutputModule>) -> Option<QueueItem> {
             6 => QueueStatus::Done,
             _ => QueueStatus::Unknown,
         },
-        template: cp1252_at(item, 90, 64)?,
+        checked,
+        template: text_at(item, 90, 64)?,
         // a divisor of 0 is "not set"
         time_span: fraction_at(item, 20, 24).zip(fraction_at(item, 28, 32)),
+        // only the longer items of newer files reach that far
+        span_source: u16_at(item, 2148).map(|source| match source {
+            0 => SpanSource::Composition,
+            1 => SpanSource::WorkArea,
+            2 => SpanSource::Custom,
+            _ => SpanSource::Unknown,
+        }),
+        rate: own_rate
+            .then(|| {
+                Some(Rational::from_stored_rate(
+                    u16_at(item, 44)?,
+                    u16_at(item, 46)?,
+                ))
+            })
+            .flatten(),
+        resolution: (u16_at(item, 58)?, u16_at(item, 60)?),
         outputs,
     })
 }

@@ -55,6 +55,13 @@ impl Rational {
                     .unwrap_or(Rational::ZERO);
             }
         }
+        Rational::from_65536ths(whole, fraction_65536)
+    }
+
+    /// A whole part and 65536ths, as they are.
+    #[must_use]
+    pub fn from_65536ths(whole: u16, fraction_65536: u16) -> Rational {
+        let stored = i128::from(whole) * 65_536 + i128::from(fraction_65536);
         Rational::reduced(stored, 65_536).unwrap_or(Rational::ZERO)
     }
 
@@ -90,6 +97,15 @@ impl Rational {
         let right = i128::from(other.num).checked_mul(i128::from(self.den))?;
         Rational::reduced(
             left.checked_add(right)?,
+            i128::from(self.den).checked_mul(i128::from(other.den))?,
+        )
+    }
+
+    /// `self · other`; `None` if it does not fit.
+    #[must_use]
+    pub fn times(self, other: Rational) -> Option<Rational> {
+        Rational::reduced(
+            i128::from(self.num).checked_mul(i128::from(other.num))?,
             i128::from(self.den).checked_mul(i128::from(other.den))?,
         )
     }

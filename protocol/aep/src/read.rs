@@ -20,8 +20,9 @@ use crate::{comp, layer};
 const MAX_ITEMS: usize = 1_000_000;
 const MAX_FOLDER_DEPTH: usize = 32;
 
-/// Bytes of names that layers may borrow from their sources; beyond it they keep the short name stored with them.
-const MAX_BORROWED_BYTES: usize = 64 << 20;
+/// Bytes of names that layers may borrow from their sources, for each byte of the file; beyond it they keep the short name
+/// stored with them. Real projects stay below one.
+const BORROWED_PER_BYTE: usize = 8;
 
 /// Reads a project file: `.aep`, `.aet`, `.aepx` or `.mogrt`, told apart by content.
 ///
@@ -72,7 +73,7 @@ pub fn parse(bytes: &[u8]) -> Result<Project, ReadError> {
     let (ae_version, ae_os) = saved_by(root, &mut warnings);
     let (frames_count_type, bits_per_channel) = settings(root);
     let render_queue = queue::read(root, &mut warnings);
-    let (folders, comps, footage) = items.finish(&mut warnings);
+    let (folders, comps, footage) = items.finish(bytes.len(), &mut warnings);
     Ok(Project {
         container: opened.container,
         ae_version,
@@ -83,6 +84,7 @@ pub fn parse(bytes: &[u8]) -> Result<Project, ReadError> {
         frames_count_type,
         bits_per_channel,
         render_queue,
+        expression_engine: expression_engine(root),
         damaged: warnings.is_damaged(),
         warnings: warnings.into_list(),
     })
@@ -112,6 +114,14 @@ fn settings(root: Chunk<'_>) -> (u32, u32) {
         _ => 8,
     };
     (u32::from(count.unwrap_or(0)), bits)
+}
+
+/// The language expressions are in, as newer files say it.
+fn expression_engine(root: Chunk<'_>) -> String {
+    root.list(b"ExEn")
+        .and_then(|engine| engine.leaf(b"Utf8"))
+        .map(bytes::name)
+        .unwrap_or_default()
 }
 
 /// What an item's head says.
@@ -229,7 +239,11 @@ impl Items {
     }
 
     /// Gives every layer its kind and name, which may depend on items that come later in the file.
-    fn finish(self, warnings: &mut Warnings) -> (Vec<Folder>, Vec<Composition>, Vec<Footage>) {
+    fn finish(
+        self,
+        file_bytes: usize,
+        warnings: &mut Warnings,
+    ) -> (Vec<Folder>, Vec<Composition>, Vec<Footage>) {
         let comp_names: HashMap<u32, String> = self
             .comps
             .iter()
@@ -248,7 +262,7 @@ impl Items {
             }
             (None, None) => None,
         };
-        let mut room = MAX_BORROWED_BYTES;
+        let mut room = file_bytes.saturating_mul(BORROWED_PER_BYTE);
         let mut comps = Vec::with_capacity(self.comps.len());
         for (mut comp, layers) in self.comps {
             for raw in layers {

@@ -2,13 +2,16 @@
 //! The document's own font list is longer than what is used, so it is never reported as needed.
 
 use crate::chunk::Chunk;
-use crate::cos::{self, Cos};
-use crate::effects::group_after;
+use crate::cos::{self, Value};
 use crate::model::Layer;
+use crate::parade::group_after;
 use crate::warn::Warnings;
 
 /// Most different fonts or sizes that are kept of one layer.
 const MAX_STYLES: usize = 200;
+
+/// Most fonts of a document's list that are looked at.
+const MAX_FONTS: usize = 65_536;
 
 /// Fills in texts, fonts and sizes of a text layer.
 pub(crate) fn read(list: Chunk<'_>, layer: &mut Layer, warnings: &mut Warnings) {
@@ -29,16 +32,14 @@ pub(crate) fn read(list: Chunk<'_>, layer: &mut Layer, warnings: &mut Warnings) 
             layer.id
         ));
     }
-    let fonts: Vec<&str> = root
-        .array(&["0", "1", "0"])
-        .iter()
-        .map(|font| font.text(&["0", "0", "0"]).unwrap_or(""))
-        .collect();
+    let fonts: Vec<Value<'_>> = root.array(&["0", "1", "0"]).take(MAX_FONTS).collect();
     for document in root.array(&["1", "1"]) {
-        let text = document.text(&["0", "0"]).unwrap_or("");
-        layer
-            .text
-            .push(text.strip_suffix('\r').unwrap_or(text).to_owned());
+        let mut text = document.text(&["0", "0"]).unwrap_or_default();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+        text.shrink_to_fit();
+        layer.text.push(text);
         for run in document.array(&["0", "6", "0"]) {
             if let Some(style) = run.at(&["0", "0", "6"]) {
                 read_style(style, &fonts, layer);
@@ -56,18 +57,19 @@ fn source_text(layer: Chunk<'_>) -> Option<Chunk<'_>> {
     named.or_else(|| layer.find_list(b"btds"))
 }
 
-fn read_style(style: &Cos<'_>, fonts: &[&str], layer: &mut Layer) {
+fn read_style(style: Value<'_>, fonts: &[Value<'_>], layer: &mut Layer) {
     // a style without a font is in the document's default
     let font = style
         .number(&["0"])
         .and_then(whole)
-        .and_then(|index| fonts.get(index));
+        .and_then(|index| fonts.get(index))
+        .and_then(|font| font.text(&["0", "0", "0"]));
     if let Some(font) = font
         && !font.is_empty()
         && layer.fonts.len() < MAX_STYLES
-        && !layer.fonts.iter().any(|known| known == font)
+        && !layer.fonts.contains(&font)
     {
-        layer.fonts.push((*font).to_owned());
+        layer.fonts.push(font);
     }
     if let Some(size) = style.number(&["1"])
         && layer.sizes.len() < MAX_STYLES

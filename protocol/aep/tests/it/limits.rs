@@ -48,17 +48,16 @@ fn a_name_can_be_borrowed_only_so_often() {
     let layers = list(b"Layr", &leaf(b"ldta", &ldta)).repeat(20_000);
     let solid = list(b"Pin ", &leaf(b"opti", b"Soli\0\0"));
     let comp = [leaf(b"cdta", &[0; 204]), layers].concat();
-    let read = parse(&project(
-        &[item(7, 1, &long, &solid), item(4, 2, "c", &comp)].concat(),
-    ))
-    .unwrap();
+    let file = project(&[item(7, 1, &long, &solid), item(4, 2, "c", &comp)].concat());
+    let read = parse(&file).unwrap();
     let borrowed: usize = read.comps[0]
         .layers
         .iter()
         .map(|layer| layer.name.len())
         .sum();
     assert_eq!(read.comps[0].layers.len(), 20_000);
-    assert_eq!(borrowed, 64 << 20);
+    let room = 8 * file.len();
+    assert!(borrowed > room - 4096 && borrowed <= room, "{borrowed}");
 }
 
 #[test]
