@@ -14,6 +14,12 @@ use crate::xml;
 /// Most files in an archive. A template has its project and its footage.
 const MAX_ARCHIVE_FILES: usize = 100_000;
 
+/// What an archive may inflate to, for each of its bytes. Real projects shrink to a 26th at most.
+const INFLATED_PER_BYTE: u64 = 32;
+
+/// What even a small archive may inflate to.
+const INFLATED_AT_LEAST: u64 = 1 << 20;
+
 type Zip<'a> = zip::ZipArchive<Cursor<&'a [u8]>>;
 
 /// The project's chunks as RIFX, wherever they came from.
@@ -113,11 +119,14 @@ fn describe(bytes: &[u8]) -> String {
 }
 
 fn open_archive<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Opened<'a>, ReadError> {
+    let limit = (bytes.len() as u64)
+        .saturating_mul(INFLATED_PER_BYTE)
+        .clamp(INFLATED_AT_LEAST, MAX_PROJECT_BYTES);
     let mut archive = read_directory(bytes)?;
     let names = entry_names(&archive)?;
     if let Some(graphic) = names.iter().position(|name| name == "project.aegraphic") {
-        let inner = inflate(&mut archive, graphic, MAX_PROJECT_BYTES)?;
-        let left = MAX_PROJECT_BYTES.saturating_sub(inner.len() as u64);
+        let inner = inflate(&mut archive, graphic, limit)?;
+        let left = limit.saturating_sub(inner.len() as u64);
         let mut inner_archive = read_directory(&inner)?;
         let rifx = only_project(&mut inner_archive, left, warnings)?;
         return Ok(Opened {
@@ -130,7 +139,7 @@ fn open_archive<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<Opened<'
             why: "it is a motion graphics template made with Premiere Pro".to_owned(),
         });
     }
-    let rifx = only_project(&mut archive, MAX_PROJECT_BYTES, warnings)?;
+    let rifx = only_project(&mut archive, limit, warnings)?;
     Ok(Opened {
         container: Container::Zip,
         rifx: Cow::Owned(rifx),
@@ -198,7 +207,12 @@ fn only_project(
             why: "what is named a project in it is another archive".to_owned(),
         });
     }
-    Ok(open_plain(&bytes, warnings)?.rifx.into_owned())
+    let opened = match open_plain(&bytes, warnings)?.rifx {
+        Cow::Owned(rifx) => Some(rifx),
+        Cow::Borrowed(_) => None,
+    };
+    // RIFX is taken as it is, without a copy
+    Ok(opened.unwrap_or(bytes))
 }
 
 fn is_project_name(name: &str) -> bool {
@@ -215,7 +229,9 @@ fn inflate(archive: &mut Zip<'_>, at: usize, limit: u64) -> Result<Vec<u8>, Read
         why: "the project in it can't be opened".to_owned(),
         source,
     })?;
-    let mut bytes = Vec::new();
+    // the size is the archive's word: believed only up to the limit
+    let stated = usize::try_from(entry.size().min(limit)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(stated.saturating_add(1));
     entry
         .take(limit + 1)
         .read_to_end(&mut bytes)

@@ -12,6 +12,7 @@ mod container;
 mod cos;
 mod error;
 mod footage;
+mod inspect;
 mod layer;
 mod model;
 mod parade;
@@ -27,13 +28,14 @@ pub mod write;
 mod xml;
 
 pub use error::{CompError, ReadError};
+pub use inspect::{ProjectInspection, UNVERIFIED, inspect_json};
 pub use model::{
     CompSwitches, Composition, Container, FileRef, Folder, Footage, FootageKind, Layer, LayerKind,
     LayerSwitches, MatteBy, OutputModule, Project, QueueItem, QueueStatus, Sequence, SpanSource,
     TrackMatte,
 };
 pub use rational::Rational;
-pub use reach::FootageUse;
+pub use reach::{FootageUse, Index, Needs};
 pub use read::{parse, read_file};
 pub use truth::{ProjectTruth, truth_json};
 pub use version::{AeOs, AeVersion};

@@ -27,6 +27,8 @@ pub enum Container {
 pub struct Project {
     /// How it was wrapped.
     pub container: Container,
+    /// Size of the file it was read from, in bytes.
+    pub project_bytes: u64,
     /// The After Effects that saved it. Older ones can't open it.
     pub ae_version: AeVersion,
     /// The system it was saved on, if the file says one we know.

@@ -1,7 +1,7 @@
 //! What a composition needs: the walk from it through the compositions it shows, and the answers a submission is checked by.
 //! Cycles and sources that do not exist are normal input here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -28,7 +28,175 @@ pub struct FootageUse {
     pub missing_at_save: bool,
 }
 
+/// What rendering a composition takes: what it reaches through the compositions it shows, by layers that are on or give a
+/// matte; guide layers don't count. Footage also by sounding layers whose speaker is on. What only an expression reaches is
+/// not in it.
+#[derive(Debug)]
+pub struct Needs<'a> {
+    /// The composition itself.
+    pub comp: &'a Composition,
+    /// The compositions it reaches, itself first, each once.
+    pub comps: Vec<&'a Composition>,
+    /// The layers that are rendered, each with its composition.
+    pub layers: Vec<(&'a Composition, &'a Layer)>,
+    /// The files that are opened, with where, in project order.
+    pub footage: Vec<FootageUse>,
+    /// PostScript names of the fonts its texts use.
+    pub fonts: BTreeSet<&'a str>,
+    /// Match names of its effects.
+    pub effects: BTreeSet<&'a str>,
+    /// Properties that an expression computes.
+    pub expressions: u64,
+    /// It has sound of its own.
+    pub sound: bool,
+}
+
+/// A project with its items by id, for whoever asks about many compositions.
+#[derive(Debug)]
+pub struct Index<'a> {
+    project: &'a Project,
+    comps: HashMap<u32, &'a Composition>,
+    files: HashMap<u32, usize>,
+}
+
+impl<'a> Index<'a> {
+    /// Looks everything up once.
+    #[must_use]
+    pub fn new(project: &'a Project) -> Index<'a> {
+        let comps = project.comps.iter().rev();
+        let footage = project.footage.iter().enumerate().rev();
+        Index {
+            project,
+            comps: comps.map(|comp| (comp.id, comp)).collect(),
+            files: footage
+                .filter(|(_, item)| item.kind == FootageKind::File)
+                .map(|(at, item)| (item.id, at))
+                .collect(),
+        }
+    }
+
+    /// What rendering `comp` takes; `None` if it reaches more than `most` layers and compositions.
+    #[must_use]
+    pub fn needs(&self, comp: &'a Composition, most: usize) -> Option<Needs<'a>> {
+        let seen = self.reachable(comp, most, |layer| layer.enabled || layer.is_matte)?;
+        let heard = self.reachable(comp, most, |layer| layer.audio_enabled)?;
+        let sounding = heard.iter().filter(|(_, layer)| self.sounds(layer));
+        let sounding: Vec<_> = sounding.copied().collect();
+        let mut known = HashSet::from([comp.id]);
+        let mut comps = vec![comp];
+        for (_, layer) in seen.iter().filter(|(_, layer)| shows(layer)) {
+            if let Some(inner) = layer.source_id.and_then(|id| self.comps.get(&id))
+                && known.insert(inner.id)
+            {
+                comps.push(inner);
+            }
+        }
+        let fonts = seen.iter().flat_map(|(_, layer)| &layer.fonts);
+        let effects = seen.iter().flat_map(|(_, layer)| &layer.effects);
+        let expressions = seen.iter().map(|(_, layer)| u64::from(layer.expressions));
+        Some(Needs {
+            comp,
+            fonts: fonts.map(String::as_str).collect(),
+            effects: effects.map(String::as_str).collect(),
+            expressions: expressions.sum(),
+            sound: !sounding.is_empty(),
+            footage: self.uses(&seen, &sounding),
+            comps,
+            layers: seen,
+        })
+    }
+
+    fn file(&self, layer: &Layer) -> Option<(usize, &'a Footage)> {
+        let at = *self.files.get(&layer.source_id?)?;
+        shows(layer).then(|| (at, &self.project.footage[at]))
+    }
+
+    fn sounds(&self, layer: &Layer) -> bool {
+        self.file(layer)
+            .is_some_and(|(_, item)| item.audio_rate_hz > 0.0)
+    }
+
+    /// The files that these layers show, in project order.
+    fn uses(&self, seen: &[Place<'a>], heard: &[Place<'a>]) -> Vec<FootageUse> {
+        let mut uses: HashMap<usize, Vec<String>> = HashMap::new();
+        let mut counted = HashSet::new();
+        for (owner, layer) in seen.iter().chain(heard) {
+            if let Some((at, _)) = self.file(layer)
+                && counted.insert((owner.id, layer.index))
+            {
+                uses.entry(at).or_default().push(place(owner, layer));
+            }
+        }
+        let mut found = Vec::with_capacity(uses.len());
+        for (at, layers) in uses {
+            let item = &self.project.footage[at];
+            if let Some(file) = &item.file {
+                let used = FootageUse {
+                    id: item.id,
+                    name: item.name.clone(),
+                    path: file.path.clone(),
+                    file: file.clone(),
+                    layers,
+                    missing_at_save: file.missing_at_save,
+                };
+                found.push((at, used));
+            }
+        }
+        found.sort_unstable_by_key(|(at, _)| *at);
+        found.into_iter().map(|(_, used)| used).collect()
+    }
+
+    /// The layers that count when `comp` is rendered, each with its composition; each composition once.
+    fn reachable(
+        &self,
+        comp: &'a Composition,
+        most: usize,
+        counts: impl Fn(&Layer) -> bool,
+    ) -> Option<Vec<Place<'a>>> {
+        let mut seen = HashSet::from([comp.id]);
+        let mut next = vec![comp];
+        let mut found = Vec::new();
+        let mut steps: usize = 0;
+        while let Some(comp) = next.pop() {
+            steps = steps.saturating_add(1).saturating_add(comp.layers.len());
+            if steps > most {
+                return None;
+            }
+            for layer in comp.layers.iter().filter(|layer| !layer.guide) {
+                if !counts(layer) {
+                    continue;
+                }
+                found.push((comp, layer));
+                if shows(layer)
+                    && let Some(inner) = layer.source_id.and_then(|id| self.comps.get(&id))
+                    && seen.insert(inner.id)
+                {
+                    next.push(inner);
+                }
+            }
+        }
+        Some(found)
+    }
+}
+
+/// A layer with its composition.
+type Place<'a> = (&'a Composition, &'a Layer);
+
+/// Where a layer is, for people.
+pub(crate) fn place(owner: &Composition, layer: &Layer) -> String {
+    let within: String = owner.name.chars().take(SHOWN_COMP_CHARS).collect();
+    format!("{within} / {}", layer.name)
+}
+
 impl Project {
+    /// What rendering `comp` takes.
+    #[must_use]
+    pub fn needs<'a>(&'a self, comp: &'a Composition) -> Needs<'a> {
+        Index::new(self)
+            .needs(comp, usize::MAX)
+            .expect("without a limit there is always an answer")
+    }
+
     /// The composition of this name; the first one if there are several, as aerender takes it.
     ///
     /// # Errors
@@ -61,99 +229,20 @@ impl Project {
     /// for the caller to see.
     #[must_use]
     pub fn missing_footage(&self, comp: &Composition) -> Vec<FootageUse> {
-        let sounding = self.sounding();
-        let seen = self.reachable(comp, |layer| layer.enabled || layer.is_matte);
-        let heard = self.reachable(comp, |layer| layer.audio_enabled);
-        let heard = heard
-            .into_iter()
-            .filter(|(_, layer)| layer.source_id.is_some_and(|id| sounding.contains(&id)));
-        let mut uses: HashMap<u32, Vec<String>> = HashMap::new();
-        let mut counted = HashSet::new();
-        for (owner, layer) in seen.into_iter().chain(heard) {
-            if let Some(id) = layer.source_id
-                && counted.insert((owner.id, layer.index))
-            {
-                let within: String = owner.name.chars().take(SHOWN_COMP_CHARS).collect();
-                let place = format!("{within} / {}", layer.name);
-                uses.entry(id).or_default().push(place);
-            }
-        }
-        let mut found = Vec::new();
-        for footage in self
-            .footage
-            .iter()
-            .filter(|item| item.kind == FootageKind::File)
-        {
-            let (Some(file), Some(layers)) = (&footage.file, uses.remove(&footage.id)) else {
-                continue;
-            };
-            found.push(FootageUse {
-                id: footage.id,
-                name: footage.name.clone(),
-                path: file.path.clone(),
-                file: file.clone(),
-                layers,
-                missing_at_save: file.missing_at_save,
-            });
-        }
-        found
+        self.needs(comp).footage
     }
 
     /// Whether a film of `comp` has sound of its own: a file with sound under a layer whose speaker is on. The eye does not
     /// matter: a hidden layer is still heard.
     #[must_use]
     pub fn has_sound(&self, comp: &Composition) -> bool {
-        let sounding = self.sounding();
-        self.reachable(comp, |layer| layer.audio_enabled)
-            .iter()
-            .any(|(_, layer)| layer.source_id.is_some_and(|id| sounding.contains(&id)))
-    }
-
-    /// Ids of the files that have sound.
-    fn sounding(&self) -> HashSet<u32> {
-        self.footage
-            .iter()
-            .filter(|item| item.kind == FootageKind::File && item.audio_rate_hz > 0.0)
-            .map(|item| item.id)
-            .collect()
+        self.needs(comp).sound
     }
 
     /// The footage item with this id.
     #[must_use]
     pub fn footage_item(&self, id: u32) -> Option<&Footage> {
         self.footage.iter().find(|item| item.id == id)
-    }
-
-    /// The layers that count when `comp` is rendered, each with its composition; each composition once.
-    fn reachable<'a>(
-        &'a self,
-        comp: &'a Composition,
-        counts: impl Fn(&Layer) -> bool,
-    ) -> Vec<(&'a Composition, &'a Layer)> {
-        let comps: HashMap<u32, &Composition> = self
-            .comps
-            .iter()
-            .rev()
-            .map(|comp| (comp.id, comp))
-            .collect();
-        let mut seen = HashSet::from([comp.id]);
-        let mut next = vec![comp];
-        let mut found = Vec::new();
-        while let Some(comp) = next.pop() {
-            for layer in comp
-                .layers
-                .iter()
-                .filter(|layer| shows(layer) && counts(layer))
-            {
-                found.push((comp, layer));
-                if let Some(inner) = layer.source_id.and_then(|id| comps.get(&id))
-                    && seen.insert(inner.id)
-                {
-                    next.push(inner);
-                }
-            }
-        }
-        found
     }
 }
 

@@ -76,6 +76,7 @@ pub fn parse(bytes: &[u8]) -> Result<Project, ReadError> {
     let (folders, comps, footage) = items.finish(bytes.len(), &mut warnings);
     Ok(Project {
         container: opened.container,
+        project_bytes: bytes.len() as u64,
         ae_version,
         ae_os,
         folders,

@@ -1,5 +1,5 @@
 //! A project as one flat JSON record: what `flatctl aep inspect --json` prints and what the samples' truth file holds.
-//! Times in seconds are rounded to a millionth for reading; exact values are in the model.
+//! Times in seconds are rounded to a millionth, rates and pixel aspects to a hundred-thousandth; exact values are in the model.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -133,14 +133,15 @@ fn comp_truth(comp: &Composition) -> CompTruth {
         folder_id: comp.folder_id,
         w: comp.width,
         h: comp.height,
-        fps: rounded(comp.rate),
+        // as stored, not as meant: 29.97 rather than 30000/1001
+        fps: rounded_to(comp.rate_stored, 1e5),
         duration_s: rounded(comp.duration),
         frames: comp.frames,
         work_area_start_s: rounded(comp.work_area.0),
         work_area_end_s: rounded(comp.work_area.1),
         display_start_s: rounded(comp.display_start),
         bg_rgb: comp.background,
-        pixel_aspect: rounded(comp.pixel_aspect),
+        pixel_aspect: rounded_to(comp.pixel_aspect, 1e5),
         layers: comp.layers.iter().map(layer_truth).collect(),
     }
 }
@@ -205,6 +206,11 @@ fn queue_truth(project: &Project) -> Vec<QueueTruth> {
     items.collect()
 }
 
+/// To a millionth.
 fn rounded(value: Rational) -> f64 {
-    (value.as_f64() * 1e6).round() / 1e6
+    rounded_to(value, 1e6)
+}
+
+fn rounded_to(value: Rational, parts: f64) -> f64 {
+    (value.as_f64() * parts).round() / parts
 }

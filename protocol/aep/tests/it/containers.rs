@@ -90,6 +90,7 @@ fn every_sample_reads_the_same_as_xml() {
         let as_xml = parse(to_xml(bytes).as_bytes()).unwrap();
         assert_eq!(as_xml.container, Container::Xml);
         as_rifx.container = Container::Xml;
+        as_rifx.project_bytes = as_xml.project_bytes;
         let (as_rifx, as_xml) = (
             serde_json::to_string_pretty(&as_rifx).unwrap(),
             serde_json::to_string_pretty(&as_xml).unwrap(),
