@@ -213,6 +213,36 @@ pub enum Aep {
         /// The project: .aep, .aepx, .aet or .mogrt
         file: PathBuf,
     },
+    /// Say what a farm would stumble over in a project; exit 1 if something does not render
+    Check(AepCheck),
+}
+
+/// `aep check`.
+#[derive(Debug, Args)]
+pub struct AepCheck {
+    /// The project: .aep, .aepx, .aet or .mogrt
+    pub file: PathBuf,
+    /// Only this composition and what it reaches
+    #[arg(long, value_name = "NAME")]
+    pub comp: Option<String>,
+    /// The After Effects that is to render it, such as 24 or 24.2
+    #[arg(long, value_name = "MAJOR[.MINOR]", value_parser = parse_release)]
+    pub ae_version: Option<(u32, u32)>,
+    /// A folder with font files; without it, (Fonts) or Fonts beside the project
+    #[arg(long, value_name = "DIR")]
+    pub fonts: Vec<PathBuf>,
+    /// A folder that footage may lie in, beside the project's own
+    #[arg(long, value_name = "DIR")]
+    pub root: Vec<PathBuf>,
+}
+
+/// `24` or `24.2`; without a minor release, any of that major one.
+fn parse_release(text: &str) -> Result<(u32, u32), String> {
+    let wrong = |_| format!("\"{text}\" is not a release; write for example 24 or 24.2");
+    match text.split_once('.') {
+        Some((major, minor)) => Ok((major.parse().map_err(wrong)?, minor.parse().map_err(wrong)?)),
+        None => Ok((text.parse().map_err(wrong)?, u32::MAX)),
+    }
 }
 
 /// `package …`.

@@ -229,8 +229,15 @@ fn inflate(archive: &mut Zip<'_>, at: usize, limit: u64) -> Result<Vec<u8>, Read
         why: "the project in it can't be opened".to_owned(),
         source,
     })?;
-    // the size is the archive's word: believed only up to the limit
-    let stated = usize::try_from(entry.size().min(limit)).unwrap_or(0);
+    // the sizes are the archive's word: believed only if they fit each other and the limit
+    let plausible = entry.compressed_size().saturating_mul(INFLATED_PER_BYTE);
+    let stated = if entry.size() <= plausible.min(limit)
+        && entry.compressed_size() <= limit / INFLATED_PER_BYTE
+    {
+        usize::try_from(entry.size()).unwrap_or(0)
+    } else {
+        0
+    };
     let mut bytes = Vec::with_capacity(stated.saturating_add(1));
     entry
         .take(limit + 1)

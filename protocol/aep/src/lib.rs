@@ -6,10 +6,12 @@
 //! file that a project names.
 
 mod bytes;
+pub mod check;
 mod chunk;
 mod comp;
 mod container;
 mod cos;
+pub mod effects;
 mod error;
 mod footage;
 mod inspect;

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use flatrender_aep::check::{Presence, Question, check};
 use flatrender_aep::{Index, inspect_json, parse};
 
 mod corpus;
@@ -109,7 +110,6 @@ fn fuzz(options: &Options) -> std::io::Result<u64> {
     );
     // a panic is a finding of its own and needs no second text
     std::panic::set_hook(Box::new(|_| {}));
-    #[expect(clippy::disallowed_methods, reason = "a run may be limited in time")]
     let began = Instant::now();
     let mut findings = 0;
     let mut found = |finding: Finding| {
@@ -188,6 +188,19 @@ fn exercise(file: &[u8], number: u64) -> bool {
             let _ = index.needs(comp, MOST_WALKED);
         }
         serde_json::to_writer(std::io::sink(), &inspect_json(&project)).expect("plain data");
+        let question = Question {
+            comp: project
+                .comps
+                .first()
+                .filter(|_| number.is_multiple_of(2 * ALL_QUESTIONS_ONE_IN)),
+            ae_version: Some((24, 0)),
+            files: &|file| {
+                let _ = file.beside_project();
+                Presence::Missing
+            },
+            fonts: None,
+        };
+        let _ = check(&project, &question);
     }
     true
 }

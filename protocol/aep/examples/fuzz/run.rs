@@ -127,10 +127,6 @@ fn execute(
     tally: &mut Tally,
 ) -> Option<Wrong> {
     let mark = memory::mark();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long a file takes is measured"
-    )]
     let began = Instant::now();
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| target(file, number)));
     let took = began.elapsed();
