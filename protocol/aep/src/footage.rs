@@ -33,7 +33,7 @@ pub(crate) fn read(
     let opti = pin.leaf(b"opti").unwrap_or(&[]);
     let (kind, own_name) = if opti.starts_with(b"Soli") {
         (FootageKind::Solid, text_at(opti, 26, 256))
-    } else if u16_at(opti, 4) == Some(PLACEHOLDER) {
+    } else if opti.starts_with(&[0; 4]) && u16_at(opti, 4) == Some(PLACEHOLDER) {
         (FootageKind::Placeholder, text_at(opti, 10, 256))
     } else {
         (FootageKind::File, None)

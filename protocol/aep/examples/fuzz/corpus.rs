@@ -4,8 +4,11 @@
 use std::io::Write;
 use std::path::Path;
 
+use fastrand::Rng;
 use flatrender_aep::Rational;
-use flatrender_aep::write::{self, CompSpec, FileSpec, KindSpec, LayerSpec, ProjectSpec};
+use flatrender_aep::write::{
+    self, CompSpec, FileSpec, KindSpec, LayerSpec, OutputSpec, ProjectSpec, QueueSpec, SequenceSpec,
+};
 
 use super::mutate::{Form, Seed};
 use super::tree;
@@ -13,14 +16,48 @@ use super::tree;
 /// Larger than this a sample is read far less often, so that the many small ones get their turn.
 pub const LARGE: usize = 40_000;
 
-/// The seeds of a run: small ones first.
+/// One in how many executions takes a large seed.
+const LARGE_ONE_IN: u32 = 40;
+
+/// One in how many of the others takes a project from our writer.
+const WRITTEN_ONE_IN: u32 = 16;
+
+/// The seeds of a run.
 pub struct Corpus {
-    /// Files up to [`LARGE`].
+    /// Samples up to [`LARGE`], whole or made small.
     pub small: Vec<Seed>,
-    /// The others.
+    /// Larger samples.
     pub large: Vec<Seed>,
-    /// How many of both are samples, whole or made small.
-    pub from_samples: usize,
+    /// Projects from our writer.
+    pub written: Vec<Seed>,
+}
+
+impl Corpus {
+    /// A small seed that lends a chunk.
+    pub fn donor(&self, rng: &mut Rng) -> &Seed {
+        let at = rng.usize(..self.small.len() + self.written.len());
+        self.small
+            .get(at)
+            .unwrap_or_else(|| &self.written[at - self.small.len()])
+    }
+
+    /// A seed by chance, and whether it is from a sample.
+    pub fn choose(&self, rng: &mut Rng) -> (&Seed, bool) {
+        let of = |seeds: &'_ [Seed], rng: &mut Rng| {
+            (!seeds.is_empty()).then(|| rng.usize(..seeds.len()))
+        };
+        if rng.u32(..LARGE_ONE_IN) == 0
+            && let Some(at) = of(&self.large, rng)
+        {
+            return (&self.large[at], true);
+        }
+        if rng.u32(..WRITTEN_ONE_IN) != 0
+            && let Some(at) = of(&self.small, rng)
+        {
+            return (&self.small[at], true);
+        }
+        (&self.written[rng.usize(..self.written.len())], false)
+    }
 }
 
 /// Reads the samples of a folder, if there is one, and adds what is written here.
@@ -45,13 +82,14 @@ pub fn gather(samples: Option<&Path>) -> std::io::Result<Corpus> {
     for (at, spec) in specs().iter().enumerate() {
         wrapped(&format!("written-{at}"), &write::project(spec), &mut seeds);
     }
+    let written = seeds.split_off(from_samples);
     let (small, large) = seeds
         .into_iter()
         .partition(|seed| seed.bytes.len() <= LARGE);
     Ok(Corpus {
         small,
         large,
-        from_samples,
+        written,
     })
 }
 
@@ -137,6 +175,8 @@ fn elements(mut rest: &[u8], out: &mut Vec<u8>) {
 /// Projects that have one of everything the writer can write.
 fn specs() -> Vec<ProjectSpec> {
     let mut title = LayerSpec::new("Title", KindSpec::Text("Hello (\\world)\rسلام".to_owned()));
+    title.expression = "thisComp.name".to_owned();
+    title.follows_below = true;
     title.effects = vec![
         "ADBE Gaussian Blur 2".to_owned(),
         "CC Particle World".to_owned(),
@@ -157,10 +197,33 @@ fn specs() -> Vec<ProjectSpec> {
     let mut main = CompSpec::new("Main", 1920, 1080, Rational::ntsc(30), 300);
     main.layers = layers;
     main.footage = vec!["/lost/song.mp3".to_owned()];
+    let frames = SequenceSpec {
+        first: 7,
+        last: 120,
+        digits: 4,
+        prefix: "shot_".to_owned(),
+        suffix: ".exr".to_owned(),
+    };
+    let plate = FileSpec {
+        sequence: Some(frames),
+        ..FileSpec::new("/plates/shot")
+    };
+    main.layers
+        .push(LayerSpec::new("plate", KindSpec::File(plate)));
     let mut inner = CompSpec::new("Inner", 640, 360, Rational::whole(25), 50);
     inner.layers = vec![LayerSpec::new("", KindSpec::Precomp("Main".to_owned()))];
+    let mut item = QueueSpec::new("Main");
+    item.time_span = Some((10, 20));
+    let output = OutputSpec {
+        format: *b"png!",
+        folder: "/out".to_owned(),
+        template: "My PNG".to_owned(),
+        file_template: "[compName]_[#####].[fileExtension]".to_owned(),
+    };
+    item.outputs = vec![output.clone(), output];
     let of = |comps: Vec<CompSpec>| ProjectSpec {
         comps,
+        render_queue: vec![item.clone(), QueueSpec::new("One")],
         ..ProjectSpec::default()
     };
     let one = CompSpec::new("One", 64, 64, Rational::whole(24), 24);

@@ -71,9 +71,6 @@ pub struct Tally {
 /// Smallest file whose peak is given as a ratio.
 const TELLING: usize = 4096;
 
-/// One in how many executions takes a large seed.
-const LARGE_ONE_IN: u32 = 24;
-
 /// Makes the executions `from .. from + count` of a stream and gives the findings to `found`, which says whether to go on.
 /// `target` reads one file and says whether it gave a project.
 pub fn run(
@@ -91,15 +88,13 @@ pub fn run(
     for number in numbers {
         // a number of its own for each execution: any one of them can be made again alone
         let mut rng = Rng::with_seed(stream.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number);
-        let large = rng.u32(..LARGE_ONE_IN) == 0 && !corpus.large.is_empty();
-        let seeds = if large { &corpus.large } else { &corpus.small };
-        let seed = &seeds[rng.usize(..seeds.len())];
-        let donor = &corpus.small[rng.usize(..corpus.small.len())];
+        let (seed, from_sample) = corpus.choose(&mut rng);
+        let donor = corpus.donor(&mut rng);
         mutator.apply(seed, donor, &mut rng, &mut file);
         let wrong = execute(&file, seed, number, bounds, target, &mut tally);
         tally.executions += 1;
         tally.bytes += file.len() as u64;
-        tally.of_samples += u64::from(!seed.name.starts_with("written"));
+        tally.of_samples += u64::from(from_sample);
         if let Some(wrong) = wrong {
             let finding = Finding {
                 number,

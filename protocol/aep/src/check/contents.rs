@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::findings::{Findings, names, place, several, short};
+use super::findings::{Findings, names, place, several, short, short_path};
 use super::{Finding, Presence, Question, Severity};
 use crate::effects::{self, EffectFacts, Gpu, Origin, Past, Split};
 use crate::model::{Composition, Footage, FootageKind, Layer, LayerKind, Project};
@@ -32,12 +32,17 @@ pub(super) fn footage(
             });
         }
     }
+    // a layered file has an item for each of its layers: it is missing once
+    let mut told = HashSet::new();
     for item in &project.footage {
         // layers that are off, or beyond the composition that is asked for, need nothing
         let Some(users) = users.get(&item.id) else {
             continue;
         };
-        one_item(item, question, users, findings);
+        let path = item.file.as_ref().map(|file| file.path.as_str());
+        if path.is_none_or(|path| told.insert(path)) || item.proxy.is_some() {
+            one_item(item, question, users, findings);
+        }
     }
 }
 
@@ -91,7 +96,7 @@ fn one_item(item: &Footage, question: &Question<'_>, users: &[Place<'_>], findin
     } else {
         ""
     };
-    let path = short(&file.path);
+    let path = short_path(&file.path);
     match (question.files)(file) {
         Presence::There => {}
         Presence::Missing => add(

@@ -8,6 +8,8 @@ use crate::reach;
 const MOST: usize = 1000;
 /// Most letters of a name in a text.
 const NAME_CHARS: usize = 80;
+/// Most letters of a path in a text.
+const PATH_CHARS: usize = 400;
 /// Most names in a row.
 const NAMES: usize = 8;
 
@@ -46,9 +48,18 @@ impl Findings {
 
 /// A name, cut for a text.
 pub(super) fn short(name: &str) -> String {
-    match name.char_indices().nth(NAME_CHARS) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
+    cut(name, NAME_CHARS)
+}
+
+/// A path, cut only if it is longer than any real one.
+pub(super) fn short_path(path: &str) -> String {
+    cut(path, PATH_CHARS)
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

@@ -26,6 +26,11 @@ impl<'a> Ids<'a> {
         }
     }
 
+    /// The id of the first composition of this name.
+    pub(super) fn comp(&self, name: &str) -> Option<u32> {
+        self.comps.get(name).copied()
+    }
+
     fn fresh(&mut self) -> u32 {
         self.next += 1;
         self.next - 1
@@ -42,15 +47,22 @@ pub(super) fn composition(index: usize, comp: &CompSpec, ids: &mut Ids<'_>) -> V
     let duration = seconds(i64::from(comp.frames), rate);
     let mut footage = Vec::new();
     let mut layers = Vec::new();
-    for layer in comp.all_layers() {
-        let source = source(&layer, comp, ids, &mut footage);
-        layers.extend(layer_chunks(&layer, ids.fresh(), source, duration));
+    // ids come from the bottom, so that a layer knows that of the one it follows
+    let specs = comp.all_layers();
+    let mut below = 0;
+    for layer in specs.iter().rev() {
+        let source = source(layer, comp, ids, &mut footage);
+        let id = ids.fresh();
+        let parent = if layer.follows_below { below } else { 0 };
+        layers.push(layer_chunks(layer, id, source, parent, duration));
+        below = id;
     }
+    layers.reverse();
     let body = [
         item_head(4, comp_id(index), &comp.name),
         settings(comp),
         renderer(),
-        layers,
+        layers.concat(),
     ];
     footage.extend(list(*b"Item", &body.concat()));
     footage
@@ -70,13 +82,13 @@ fn stored_parts(rate: Rational) -> (u16, u16) {
     (whole, fraction)
 }
 
-fn stored_rate(rate: Rational) -> Rational {
+pub(super) fn stored_rate(rate: Rational) -> Rational {
     let (whole, fraction) = stored_parts(rate);
     Rational::from_stored_rate(whole, fraction)
 }
 
 /// The time of a frame as two words, near enough that it comes back as the same frame.
-fn seconds(frames: i64, rate: Rational) -> (i32, u32) {
+pub(super) fn seconds(frames: i64, rate: Rational) -> (i32, u32) {
     if !rate.is_positive() {
         return (0, 1);
     }
@@ -143,7 +155,7 @@ fn settings(comp: &CompSpec) -> Vec<u8> {
 fn source(layer: &LayerSpec, comp: &CompSpec, ids: &mut Ids<'_>, footage: &mut Vec<u8>) -> u32 {
     match &layer.kind {
         KindSpec::Text(_) | KindSpec::Shape => 0,
-        KindSpec::Precomp(name) => ids.comps.get(name.as_str()).copied().unwrap_or(u32::MAX),
+        KindSpec::Precomp(name) => ids.comp(name).unwrap_or(u32::MAX),
         KindSpec::Solid(color) => {
             let id = ids.fresh();
             footage.extend(solid(id, &layer.name, comp, *color));
@@ -162,7 +174,13 @@ fn source(layer: &LayerSpec, comp: &CompSpec, ids: &mut Ids<'_>, footage: &mut V
     }
 }
 
-fn layer_chunks(layer: &LayerSpec, id: u32, source: u32, duration: (i32, u32)) -> Vec<u8> {
+fn layer_chunks(
+    layer: &LayerSpec,
+    id: u32,
+    source: u32,
+    parent: u32,
+    duration: (i32, u32),
+) -> Vec<u8> {
     let kind = match layer.kind {
         KindSpec::Text(_) => 3,
         KindSpec::Shape => 4,
@@ -177,7 +195,9 @@ fn layer_chunks(layer: &LayerSpec, id: u32, source: u32, duration: (i32, u32)) -
         KindSpec::Adjustment => 0x02,
         _ => 0,
     };
-    let switches = u8::from(layer.enabled) | u8::from(layer.audio_enabled) << 1;
+    let role = role | u8::from(layer.solo) << 3 | u8::from(layer.three_d) << 2;
+    // the eye, the speaker, and effects that are on
+    let switches = u8::from(layer.enabled) | u8::from(layer.audio_enabled) << 1 | 1 << 2;
     let ldta = Fields::new(164)
         .u32(0, id)
         .u32(8, 1)
@@ -188,10 +208,11 @@ fn layer_chunks(layer: &LayerSpec, id: u32, source: u32, duration: (i32, u32)) -
         .u32(40, source)
         .put(107, &[u8::from(layer.matte_above)])
         .u32(108, 1)
-        .put(131, &[kind]);
+        .put(131, &[kind])
+        .u32(132, parent);
     let mut properties = Vec::new();
     if let KindSpec::Text(content) = &layer.kind {
-        properties.extend(text::properties(content, &layer.font));
+        properties.extend(text::properties(content, layer));
     }
     properties.extend(effects(&layer.effects));
     let body = [
@@ -253,28 +274,48 @@ fn source_fields(code: &[u8; 4], width: u16, height: u16) -> Fields {
 }
 
 fn file_item(id: u32, file: &FileSpec) -> Vec<u8> {
-    let code = format_code(&file.path);
+    let code = match &file.sequence {
+        Some(sequence) => format_code(&sequence.suffix),
+        None => format_code(&file.path),
+    };
     let opti = Fields::new(58).put(0, &code).u16(4, 1);
-    let sspc = source_fields(&code, file.width, file.height)
+    let mut sspc = source_fields(&code, file.width, file.height)
         .put(115, &[u8::from(file.missing_at_save)])
         .put(160, &file.audio_rate_hz.to_be_bytes());
-    let alias = serde_json::json!({
-        "ascendcount_base": file.steps_up,
-        "ascendcount_target": file.steps_down,
-        "fullpath": file.path,
-        "platform": if path_is_windows(&file.path) { 1 } else { 2 },
-        "server_name": "",
-        "server_volume_name": "",
-        "target_is_folder": false,
-    });
+    let mut names = Vec::new();
+    if let Some(sequence) = &file.sequence {
+        sspc = sspc
+            .u32(172, sequence.first)
+            .u32(176, sequence.last)
+            .u32(180, sequence.digits);
+        names.extend(utf8(&sequence.prefix));
+        names.extend(utf8(&sequence.suffix));
+    }
+    let steps = (file.steps_up, file.steps_down);
     let pin = [
         leaf(*b"sspc", &sspc.0),
-        list(*b"Als2", &leaf(*b"alas", alias.to_string().as_bytes())),
+        utf8(""),
+        file_reference(&file.path, file.sequence.is_some(), steps),
+        names,
         leaf(*b"opti", &opti.0),
     ];
     // without a name of its own an item has that of its file
     let body = [item_head(7, id, ""), list(*b"Pin ", &pin.concat())];
     list(*b"Item", &body.concat())
+}
+
+/// Where a file is, as the machine that saved the project knew it.
+pub(super) fn file_reference(path: &str, is_folder: bool, (up, down): (u32, u32)) -> Vec<u8> {
+    let alias = serde_json::json!({
+        "ascendcount_base": up,
+        "ascendcount_target": down,
+        "fullpath": path,
+        "platform": if path_is_windows(path) { 1 } else { 2 },
+        "server_name": "",
+        "server_volume_name": "",
+        "target_is_folder": is_folder,
+    });
+    list(*b"Als2", &leaf(*b"alas", alias.to_string().as_bytes()))
 }
 
 /// The extension of a path in small letters; empty if there is none.

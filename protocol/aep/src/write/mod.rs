@@ -5,9 +5,11 @@
 
 mod chunks;
 mod items;
+mod queue;
 mod text;
 
 use crate::footage::path_is_windows;
+use crate::model::QueueStatus;
 use crate::rational::Rational;
 use crate::version::{self, AeOs, AeVersion};
 
@@ -16,7 +18,7 @@ use items::Ids;
 
 /// The font of a text layer that names none.
 pub const DEFAULT_FONT: &str = "ArialMT";
-/// The size of every text.
+/// The size of a text that names none.
 pub const TEXT_SIZE: f64 = 48.0;
 
 /// A project to write.
@@ -30,6 +32,8 @@ pub struct ProjectSpec {
     pub frames_count_type: u32,
     /// Compositions, in project order.
     pub comps: Vec<CompSpec>,
+    /// The render queue.
+    pub render_queue: Vec<QueueSpec>,
 }
 
 impl Default for ProjectSpec {
@@ -45,8 +49,51 @@ impl Default for ProjectSpec {
             ae_os: AeOs::Windows,
             frames_count_type: 2,
             comps: Vec::new(),
+            render_queue: Vec::new(),
         }
     }
+}
+
+/// An item of the render queue to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueSpec {
+    /// The first composition of this name; a name that is not in the project leaves an item that renders nothing.
+    pub comp: String,
+    /// Where it stands. [`QueueStatus::Unknown`] is written as a number no After Effects has.
+    pub status: QueueStatus,
+    /// Name of its render settings; cut to 63 bytes.
+    pub template: String,
+    /// Start and length in frames, if it has a time span of its own.
+    pub time_span: Option<(u32, u32)>,
+    /// Its output modules.
+    pub outputs: Vec<OutputSpec>,
+}
+
+impl QueueSpec {
+    /// A queued item with the settings After Effects begins with, and no output.
+    #[must_use]
+    pub fn new(comp: &str) -> QueueSpec {
+        QueueSpec {
+            comp: comp.to_owned(),
+            status: QueueStatus::Queued,
+            template: "Best Settings".to_owned(),
+            time_span: None,
+            outputs: Vec::new(),
+        }
+    }
+}
+
+/// An output module to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputSpec {
+    /// Four-character code of its format, such as `png!`.
+    pub format: [u8; 4],
+    /// The folder it writes to.
+    pub folder: String,
+    /// Name of its template.
+    pub template: String,
+    /// Template of the file name.
+    pub file_template: String,
 }
 
 /// A composition to write.
@@ -126,6 +173,16 @@ pub struct LayerSpec {
     pub matte_above: bool,
     /// PostScript name of the font, for text.
     pub font: String,
+    /// Size in pixels, for text.
+    pub size: f64,
+    /// An expression that computes the text, for text; empty is none.
+    pub expression: String,
+    /// Solo is on.
+    pub solo: bool,
+    /// It stands in space.
+    pub three_d: bool,
+    /// It follows the layer below it.
+    pub follows_below: bool,
     /// Match names of its effects.
     pub effects: Vec<String>,
 }
@@ -142,6 +199,11 @@ impl LayerSpec {
             audio_enabled: true,
             matte_above: false,
             font: DEFAULT_FONT.to_owned(),
+            size: TEXT_SIZE,
+            expression: String::new(),
+            solo: false,
+            three_d: false,
+            follows_below: false,
             effects: Vec::new(),
         }
     }
@@ -183,6 +245,23 @@ pub struct FileSpec {
     pub steps_up: u32,
     /// How many trailing parts of the path lie below that folder.
     pub steps_down: u32,
+    /// The path is a folder with an image sequence.
+    pub sequence: Option<SequenceSpec>,
+}
+
+/// An image sequence: files `prefix`, number, `suffix` in a folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SequenceSpec {
+    /// Number of its first file.
+    pub first: u32,
+    /// Number of its last file.
+    pub last: u32,
+    /// How many digits the number has at least.
+    pub digits: u32,
+    /// What stands before the number.
+    pub prefix: String,
+    /// What stands after it.
+    pub suffix: String,
 }
 
 impl FileSpec {
@@ -202,6 +281,7 @@ impl FileSpec {
             missing_at_save: false,
             steps_up: 0,
             steps_down: 0,
+            sequence: None,
         }
     }
 
@@ -241,6 +321,7 @@ pub fn project(spec: &ProjectSpec) -> Vec<u8> {
         leaf(*b"adfr", &48_000.0f64.to_be_bytes()),
         leaf(*b"acer", &[1]),
         list(*b"Fold", &fold),
+        queue::render_queue(spec, &ids),
     ];
     leaf(*b"RIFX", &body.concat())
 }

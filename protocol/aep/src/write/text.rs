@@ -1,18 +1,21 @@
 //! The COS document of a text layer: one font, one style, one text.
 
-use super::TEXT_SIZE;
+use super::LayerSpec;
 use super::chunks::{Fields, group, leaf, list, match_name, utf8};
 
 /// The property groups that hold a layer's text.
-pub(super) fn properties(text: &str, font: &str) -> Vec<u8> {
-    let value = [
+pub(super) fn properties(text: &str, layer: &LayerSpec) -> Vec<u8> {
+    let mut value = vec![
         leaf(*b"tdsb", &1u32.to_be_bytes()),
         leaf(*b"tdsn", &utf8("")),
         leaf(*b"tdb4", &Fields::new(124).u16(0, 0xdb99).0),
     ];
+    if !layer.expression.is_empty() {
+        value.push(utf8(&layer.expression));
+    }
     let source = [
         list(*b"tdbs", &value.concat()),
-        list(*b"btdk", &document(text, font)),
+        list(*b"btdk", &document(text, &layer.font, layer.size)),
     ];
     let properties = [
         match_name("ADBE Text Document"),
@@ -25,7 +28,7 @@ pub(super) fn properties(text: &str, font: &str) -> Vec<u8> {
     .concat()
 }
 
-fn document(text: &str, font: &str) -> Vec<u8> {
+fn document(text: &str, font: &str, size: f64) -> Vec<u8> {
     // After Effects ends every text with a carriage return
     let text = format!("{text}\r");
     let units = text.encode_utf16().count();
@@ -34,7 +37,7 @@ fn document(text: &str, font: &str) -> Vec<u8> {
     out.extend(b" /2 1 >> >> >> ] >> >> /1 << /1 [ << /0 << /0 ");
     string(&mut out, &text);
     out.extend(b" /6 << /0 [ << /0 << /0 << /6 << /0 0 /1 ");
-    out.extend(format!("{TEXT_SIZE:.1} >> >> >> /1 {units} >> ] >> >> >> ] >>").bytes());
+    out.extend(format!("{size:?} >> >> >> /1 {units} >> ] >> >> >> ] >>").bytes());
     out
 }
 

@@ -63,16 +63,21 @@ fn layer() -> impl Strategy<Value = LayerSpec> {
     (
         name(),
         kind(),
-        any::<[bool; 3]>(),
-        "[A-Za-z-]{1,30}",
+        any::<[bool; 6]>(),
+        ("[A-Za-z-]{1,30}", 1u32..4000, "|time|\\PC{1,20}x"),
         effects,
     )
         .prop_map(
-            |(name, kind, [enabled, guide, audio_enabled], font, effects)| LayerSpec {
-                enabled,
-                guide,
-                audio_enabled,
+            |(name, kind, switches, (font, size, expression), effects)| LayerSpec {
+                enabled: switches[0],
+                guide: switches[1],
+                audio_enabled: switches[2],
+                solo: switches[3],
+                three_d: switches[4],
+                follows_below: switches[5],
                 font,
+                size: f64::from(size) / 10.0,
+                expression,
                 effects,
                 ..LayerSpec::new(&name, kind)
             },

@@ -1,8 +1,12 @@
 //! What is written comes back: every field of a spec is read again as it was.
 
-use flatrender_aep::write::{CompSpec, KindSpec, LayerSpec, ProjectSpec, TEXT_SIZE, project};
+use flatrender_aep::write::{
+    CompSpec, FileSpec, KindSpec, LayerSpec, OutputSpec, ProjectSpec, QueueSpec, SequenceSpec,
+    project,
+};
 use flatrender_aep::{
-    Composition, Container, FootageKind, Layer, LayerKind, Project, Rational, parse,
+    Composition, Container, FootageKind, Layer, LayerKind, Project, QueueStatus, Rational,
+    SpanSource, parse,
 };
 use proptest::prelude::*;
 
@@ -23,8 +27,11 @@ proptest! {
         prop_assert_eq!(read.comps.len(), spec.comps.len());
         for (comp, wanted) in read.comps.iter().zip(&spec.comps) {
             same_comp(&read, comp, wanted);
-            for (layer, wanted_layer) in comp.layers.iter().zip(wanted.all_layers()) {
+            for (at, (layer, wanted_layer)) in comp.layers.iter().zip(wanted.all_layers()).enumerate() {
                 same_layer(&read, layer, &wanted_layer, &spec);
+                let below = comp.layers.get(at + 1).map(|below| below.id);
+                prop_assert_eq!(layer.parent_id, below.filter(|_| wanted_layer.follows_below));
+                prop_assert_eq!(layer.span, (Rational::ZERO, comp.duration));
             }
         }
     }
@@ -66,12 +73,19 @@ fn same_layer(project: &Project, layer: &Layer, wanted: &LayerSpec, spec: &Proje
         (wanted.enabled, wanted.guide, wanted.audio_enabled)
     );
     assert_eq!(layer.effects, wanted.effects);
+    assert_eq!(
+        (layer.switches.solo, layer.switches.three_d),
+        (wanted.solo, wanted.three_d)
+    );
+    assert!(layer.switches.effects && !layer.switches.locked);
     let source = || project.footage_item(layer.source_id.unwrap()).unwrap();
     let kind = match &wanted.kind {
         KindSpec::Text(text) => {
             assert_eq!(layer.text, [text.as_str()]);
             assert_eq!(layer.fonts, [wanted.font.as_str()]);
-            assert_eq!(layer.sizes, [TEXT_SIZE]);
+            assert_eq!(layer.sizes, [wanted.size]);
+            assert_eq!(layer.text_computed, !wanted.expression.is_empty());
+            assert_eq!(layer.expressions, u32::from(layer.text_computed));
             LayerKind::Text
         }
         KindSpec::Solid(color) => {
@@ -137,4 +151,73 @@ fn a_small_film_reads_as_it_was_meant() {
     assert_eq!(main.layers[0].text, ["Hello\rworld"]);
     assert!(read.missing_footage(main).is_empty());
     assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+}
+
+#[test]
+fn sequences_and_the_render_queue_come_back() {
+    let frames = SequenceSpec {
+        first: 7,
+        last: 120,
+        digits: 4,
+        prefix: "shot_".to_owned(),
+        suffix: ".exr".to_owned(),
+    };
+    let plate = FileSpec {
+        sequence: Some(frames),
+        ..FileSpec::new("\\\\server\\plates\\shot")
+    };
+    let mut comp = CompSpec::new("Main", 64, 64, Rational::whole(25), 100);
+    comp.layers = vec![LayerSpec::new("", KindSpec::File(plate))];
+    let mut item = QueueSpec::new("Main");
+    item.time_span = Some((10, 20));
+    item.outputs = vec![OutputSpec {
+        format: *b"png!",
+        folder: "/out".to_owned(),
+        template: "My PNG".to_owned(),
+        file_template: "[compName]_[#####].[fileExtension]".to_owned(),
+    }];
+    let mut lost = QueueSpec::new("Gone");
+    lost.status = QueueStatus::NeedsOutput;
+    let spec = ProjectSpec {
+        comps: vec![comp],
+        render_queue: vec![item, lost],
+        ..ProjectSpec::default()
+    };
+    let read = parse(&project(&spec)).unwrap();
+    assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+    let sequence = read.footage[0].sequence.clone().unwrap();
+    assert_eq!(
+        (sequence.first, sequence.last, sequence.digits),
+        (Some(7), Some(120), 4)
+    );
+    assert_eq!(
+        (sequence.prefix.as_str(), sequence.suffix.as_str()),
+        ("shot_", ".exr")
+    );
+    assert_eq!(read.footage[0].fourcc, "oEXR");
+    let file = read.footage[0].file.clone().unwrap();
+    assert!(file.windows && file.is_folder && file.is_absolute());
+    let [first, second] = read.render_queue.as_slice() else {
+        panic!("{:?}", read.render_queue);
+    };
+    assert_eq!(first.comp_id, read.comps[0].id);
+    assert_eq!(
+        (first.status, first.checked),
+        (QueueStatus::Queued, Some(true))
+    );
+    assert_eq!(first.span_source, Some(SpanSource::Custom));
+    let second_at = |frames: i64| Rational::checked(frames, 25).unwrap();
+    assert_eq!(first.time_span, Some((second_at(10), second_at(20))));
+    assert_eq!(first.outputs[0].format, "png!");
+    assert_eq!(first.outputs[0].target.as_ref().unwrap().path, "/out");
+    assert_eq!(first.outputs[0].template.as_deref(), Some("My PNG"));
+    assert_eq!(
+        first.outputs[0].file_template.as_deref(),
+        Some("[compName]_[#####].[fileExtension]")
+    );
+    assert_eq!(
+        (second.status, second.checked),
+        (QueueStatus::NeedsOutput, Some(false))
+    );
+    assert!(second.outputs.is_empty() && second.time_span.is_none());
 }

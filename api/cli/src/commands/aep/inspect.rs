@@ -2,7 +2,7 @@
 //!
 //! A question mark stands behind what is read from a place in the file that was never compared with a real one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use flatrender_aep::{
@@ -178,8 +178,11 @@ fn composition(project: &Project, comp: &Composition, names: &Names<'_>) -> Node
     }
     let needs = project.missing_footage(comp);
     if !needs.is_empty() {
+        // a layered file has an item for each of its layers
+        let mut known = HashSet::new();
         let files = needs
             .iter()
+            .filter(|used| known.insert(&used.path))
             .map(|used| Node::painted(Paint::Warn, safe(&used.path)));
         node.push(Node::new("needs these files").with(files));
     }
