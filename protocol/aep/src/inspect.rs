@@ -14,7 +14,7 @@ use crate::truth::{ProjectTruth, truth_json};
 /// The fields of [`ProjectInspection`] whose place or meaning in the file was taken from public notes and not seen in a real
 /// file (`reference/aep-format.md`, what is marked `[P]` there). Lists are written as `[]`.
 pub const UNVERIFIED: &[&str] = &[
-    "ae_version.beta",
+    "details.ae_beta",
     "details.project.bits_per_channel (16 and 32)",
     "details.project.comps[].drop_frame",
     "details.project.comps[].proxy",
@@ -54,6 +54,8 @@ pub struct ProjectInspection<'a> {
 #[derive(Debug, Serialize)]
 struct Details<'a> {
     project: &'a Project,
+    /// A beta saved it.
+    ae_beta: bool,
     /// What each composition needs, in the project's order.
     reach: Vec<CompReach<'a>>,
     /// `reach` has all compositions.
@@ -101,6 +103,7 @@ pub fn inspect_json(project: &Project) -> ProjectInspection<'_> {
         truth: truth_json(project),
         details: Details {
             project,
+            ae_beta: project.ae_version.beta,
             reach_complete: reach.len() == project.comps.len(),
             reach,
             unverified: UNVERIFIED,

@@ -39,6 +39,8 @@ pub struct Needs<'a> {
     pub comps: Vec<&'a Composition>,
     /// The layers that are rendered, each with its composition.
     pub layers: Vec<(&'a Composition, &'a Layer)>,
+    /// Layers that are not seen and heard all the same: a sounding file under a speaker that is on.
+    pub only_heard: Vec<(&'a Composition, &'a Layer)>,
     /// The files that are opened, with where, in project order.
     pub footage: Vec<FootageUse>,
     /// PostScript names of the fonts its texts use.
@@ -78,7 +80,7 @@ impl<'a> Index<'a> {
     /// What rendering `comp` takes; `None` if it reaches more than `most` layers and compositions.
     #[must_use]
     pub fn needs(&self, comp: &'a Composition, most: usize) -> Option<Needs<'a>> {
-        let seen = self.reachable(comp, most, |layer| layer.enabled || layer.is_matte)?;
+        let seen = self.reachable(comp, most, seen_alone)?;
         let heard = self.reachable(comp, most, |layer| layer.audio_enabled)?;
         let sounding = heard.iter().filter(|(_, layer)| self.sounds(layer));
         let sounding: Vec<_> = sounding.copied().collect();
@@ -101,6 +103,10 @@ impl<'a> Index<'a> {
             expressions: expressions.sum(),
             sound: !sounding.is_empty(),
             footage: self.uses(&seen, &sounding),
+            only_heard: sounding
+                .into_iter()
+                .filter(|(_, layer)| !seen_alone(layer))
+                .collect(),
             comps,
             layers: seen,
         })
@@ -111,7 +117,8 @@ impl<'a> Index<'a> {
         shows(layer).then(|| (at, &self.project.footage[at]))
     }
 
-    fn sounds(&self, layer: &Layer) -> bool {
+    /// Whether the layer shows a file with sound.
+    pub(crate) fn sounds(&self, layer: &Layer) -> bool {
         self.file(layer)
             .is_some_and(|(_, item)| item.audio_rate_hz > 0.0)
     }
@@ -177,6 +184,11 @@ impl<'a> Index<'a> {
         }
         Some(found)
     }
+}
+
+/// Whether a layer is rendered if its composition is: guide layers aside.
+pub(crate) fn seen_alone(layer: &Layer) -> bool {
+    layer.enabled || layer.is_matte
 }
 
 /// A layer with its composition.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::model::{Composition, FileRef, Layer, Project};
-use crate::reach::Index;
+use crate::reach::{self, Index};
 
 mod contents;
 mod findings;
@@ -82,8 +82,8 @@ pub fn check(project: &Project, question: &Question<'_>) -> Vec<Finding> {
         .comp
         .map(|comp| index.needs(comp, MOST_WALKED).ok_or(comp));
     let layers = match &needs {
-        None => all_layers(project),
-        Some(Ok(needs)) => needs.layers.clone(),
+        None => all_layers(project, &index),
+        Some(Ok(needs)) => [needs.layers.as_slice(), &needs.only_heard].concat(),
         Some(Err(comp)) => {
             findings.add(Finding {
                 severity: Severity::Warning,
@@ -114,15 +114,14 @@ pub fn check(project: &Project, question: &Question<'_>) -> Vec<Finding> {
     findings.sorted()
 }
 
-/// The layers of all compositions that are rendered if their composition is.
-fn all_layers(project: &Project) -> Vec<(&Composition, &Layer)> {
+/// The layers of all compositions that are seen or heard if their composition is.
+fn all_layers<'a>(project: &'a Project, index: &Index<'_>) -> Vec<(&'a Composition, &'a Layer)> {
     let layers = project
         .comps
         .iter()
         .flat_map(|comp| comp.layers.iter().map(move |layer| (comp, layer)));
-    layers
-        .filter(|(_, layer)| {
-            !layer.guide && (layer.enabled || layer.is_matte || layer.audio_enabled)
-        })
-        .collect()
+    let counts = |layer: &Layer| {
+        !layer.guide && (reach::seen_alone(layer) || layer.audio_enabled && index.sounds(layer))
+    };
+    layers.filter(|(_, layer)| counts(layer)).collect()
 }

@@ -47,22 +47,22 @@ pub(super) fn composition(index: usize, comp: &CompSpec, ids: &mut Ids<'_>) -> V
     let duration = seconds(i64::from(comp.frames), rate);
     let mut footage = Vec::new();
     let mut layers = Vec::new();
-    // ids come from the bottom, so that a layer knows that of the one it follows
     let specs = comp.all_layers();
-    let mut below = 0;
-    for layer in specs.iter().rev() {
-        let source = source(layer, comp, ids, &mut footage);
-        let id = ids.fresh();
+    let ids_of: Vec<(u32, u32)> = specs
+        .iter()
+        .map(|layer| (source(layer, comp, ids, &mut footage), ids.fresh()))
+        .collect();
+    for (at, layer) in specs.iter().enumerate() {
+        let (source, id) = ids_of[at];
+        let below = ids_of.get(at + 1).map_or(0, |(_, id)| *id);
         let parent = if layer.follows_below { below } else { 0 };
-        layers.push(layer_chunks(layer, id, source, parent, duration));
-        below = id;
+        layers.extend(layer_chunks(layer, id, source, parent, duration));
     }
-    layers.reverse();
     let body = [
         item_head(4, comp_id(index), &comp.name),
         settings(comp),
         renderer(),
-        layers.concat(),
+        layers,
     ];
     footage.extend(list(*b"Item", &body.concat()));
     footage

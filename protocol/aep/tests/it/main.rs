@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod checks;
 mod containers;
 mod damage;
 mod limits;
