@@ -294,7 +294,6 @@ fn file_item(id: u32, file: &FileSpec) -> Vec<u8> {
     let steps = (file.steps_up, file.steps_down);
     let pin = [
         leaf(*b"sspc", &sspc.0),
-        utf8(""),
         file_reference(&file.path, file.sequence.is_some(), steps),
         names,
         leaf(*b"opti", &opti.0),

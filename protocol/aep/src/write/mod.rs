@@ -312,6 +312,10 @@ pub fn project(spec: &ProjectSpec) -> Vec<u8> {
     older_settings[14] = count_type;
     let mut settings = vec![0; 40];
     settings[20] = count_type;
+    let queue = match spec.render_queue.as_slice() {
+        [] => Vec::new(),
+        _ => queue::render_queue(spec, &ids),
+    };
     let body = [
         b"Egg!".to_vec(),
         leaf(*b"svap", &word),
@@ -321,7 +325,7 @@ pub fn project(spec: &ProjectSpec) -> Vec<u8> {
         leaf(*b"adfr", &48_000.0f64.to_be_bytes()),
         leaf(*b"acer", &[1]),
         list(*b"Fold", &fold),
-        queue::render_queue(spec, &ids),
+        queue,
     ];
     leaf(*b"RIFX", &body.concat())
 }

@@ -10,7 +10,7 @@ const OUTPUT_BYTES: u16 = 128;
 /// Room for the name of a template, without the zero at its end.
 const NAME_BYTES: usize = 63;
 
-/// The queue; an empty one has no items.
+/// The queue.
 pub(super) fn render_queue(spec: &ProjectSpec, ids: &Ids<'_>) -> Vec<u8> {
     let mut boxes = Vec::new();
     let mut settings = Vec::new();
