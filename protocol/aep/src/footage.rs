@@ -47,13 +47,14 @@ pub(crate) fn read(
             "where the file of footage item {id} {name:?} is can't be read"
         ));
     }
+    let texts = Texts::of(pin);
+    let sequence = sequence(pin, sspc, &texts, file.as_ref());
     let name = Some(name)
         .filter(|name| !name.is_empty())
         .or(own_name)
+        .or_else(|| sequence.as_ref().and_then(Sequence::name))
         .or_else(|| file.as_ref().map(|file| file.file_name().to_owned()))
         .unwrap_or_default();
-    let texts = Texts::of(pin);
-    let sequence = sequence(pin, sspc, &texts, file.as_ref());
     Some(Footage {
         id,
         name,

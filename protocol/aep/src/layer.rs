@@ -144,7 +144,8 @@ fn times(ldta: &[u8]) -> (Rational, (Rational, Rational), Rational) {
 fn read(list: Chunk<'_>, index: u32, warnings: &mut Warnings) -> Option<RawLayer> {
     let ldta = list.leaf(b"ldta")?;
     let flags = [u8_at(ldta, 37)?, u8_at(ldta, 38)?, u8_at(ldta, 39)?];
-    let source_id = Some(u32_at(ldta, 40)?).filter(|id| *id != 0);
+    // what shows no item has 0 here, or all ones where there can't be one (cameras, lights)
+    let source_id = Some(u32_at(ldta, 40)?).filter(|id| ![0, u32::MAX].contains(id));
     let (kind, shows_source) = match u8_at(ldta, 131)? {
         0 if flags[1] & 0x80 != 0 => (LayerKind::Null, false),
         0 if flags[1] & 0x02 != 0 => (LayerKind::Adjustment, false),

@@ -132,8 +132,10 @@ pub enum LayerKind {
     Text,
     /// Vector shapes.
     Shape,
-    /// A file or a placeholder.
+    /// A file.
     Footage,
+    /// Stands for footage that is to come.
+    Placeholder,
     /// One colour.
     Solid,
     /// Another composition.
@@ -151,6 +153,9 @@ pub enum LayerKind {
     /// Its source is not in the project, or its type is newer than this reader.
     Unknown,
 }
+
+/// Digits that the number of a file is shown with at most.
+const MOST_DIGITS: usize = 20;
 
 /// One layer of a composition.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -321,6 +326,22 @@ pub struct Sequence {
     pub listed: u32,
     /// The first of the files it lists.
     pub first_listed: Option<String>,
+}
+
+impl Sequence {
+    /// What After Effects calls it when nobody gave it a name: `shot_[0003-0011].png`; `None` when a part of that is not known.
+    pub fn name(&self) -> Option<String> {
+        let (first, last) = (self.first?, self.last?);
+        let digits = usize::try_from(self.digits).unwrap_or(0).min(MOST_DIGITS);
+        if self.prefix.is_empty() && self.suffix.is_empty() {
+            return None;
+        }
+        let dot = if self.suffix.contains('.') { "" } else { "." };
+        Some(format!(
+            "{}[{first:0digits$}-{last:0digits$}]{dot}{}",
+            self.prefix, self.suffix
+        ))
+    }
 }
 
 /// Where the machine that saved the project had a file.

@@ -263,6 +263,7 @@ fn shows(layer: &Layer) -> bool {
     let from_source = matches!(
         layer.kind,
         LayerKind::Footage
+            | LayerKind::Placeholder
             | LayerKind::Solid
             | LayerKind::Precomp
             | LayerKind::Adjustment

@@ -257,7 +257,8 @@ impl Items {
             (None, Some(item)) => {
                 let kind = match item.kind {
                     FootageKind::Solid => LayerKind::Solid,
-                    FootageKind::Placeholder | FootageKind::File => LayerKind::Footage,
+                    FootageKind::Placeholder => LayerKind::Placeholder,
+                    FootageKind::File => LayerKind::Footage,
                 };
                 Some((kind, item.name.as_str()))
             }

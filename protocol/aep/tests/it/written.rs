@@ -194,6 +194,7 @@ fn sequences_and_the_render_queue_come_back() {
         (sequence.prefix.as_str(), sequence.suffix.as_str()),
         ("shot_", ".exr")
     );
+    assert_eq!(read.footage[0].name, "shot_[0007-0120].exr");
     assert_eq!(read.footage[0].fourcc, "oEXR");
     let file = read.footage[0].file.clone().unwrap();
     assert!(file.windows && file.is_folder && file.is_absolute());

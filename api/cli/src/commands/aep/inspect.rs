@@ -431,6 +431,7 @@ fn kind(kind: LayerKind) -> &'static str {
         LayerKind::Text => "text",
         LayerKind::Shape => "shape",
         LayerKind::Footage => "footage",
+        LayerKind::Placeholder => "placeholder",
         LayerKind::Solid => "solid",
         LayerKind::Precomp => "precomp",
         LayerKind::Null => "null",
