@@ -5,13 +5,16 @@ use crate::arguments::{self, Arguments};
 use crate::ending::{Class, Ended, Failure};
 use crate::faults::{self, Faults};
 use crate::frames::Run;
+use crate::header::{self, Dressed};
 use crate::home::{Home, Session};
 use crate::output::Sequence;
 use crate::picture::Painter;
 use crate::project::{self, Opened};
-use crate::settings::Settings;
-use crate::templates::{self, RenderSettings};
-use crate::timecode::{date, elapsed};
+use crate::queue::{self, Item};
+use crate::settings::{Settings, Status};
+use crate::speech::{Language, Words};
+use crate::templates;
+use crate::timecode::date;
 use crate::voice::Voice;
 use std::fs::File;
 use std::path::Path;
@@ -45,6 +48,9 @@ pub fn run(address: &str, words: &[String]) -> u8 {
         leave(session);
         return Class::Socket.exit_code(false);
     };
+    if settings.code_page {
+        voice.use_code_page();
+    }
     let work = Work {
         settings: &settings,
         faults: &faults,
@@ -97,8 +103,11 @@ fn last_words(ended: Result<(), Ended>, work: &Work<'_>, voice: &mut Voice) -> u
         Err(Ended::LauncherGone) => Class::Application.exit_code(with_log),
         Err(Ended::Early) => {
             let name = work.arguments.comp.as_deref().unwrap_or_default();
+            let total = work.words().total(work.since.elapsed().as_secs());
             // If the launcher is gone nobody hears it.
-            let _ = work.finished(name, voice);
+            let _ = work
+                .finished(name, voice)
+                .and_then(|()| voice.queue(&total));
             0
         }
     }
@@ -142,33 +151,61 @@ impl Work<'_> {
         voice: &mut Voice,
     ) -> Result<(), Ended> {
         let (project, path) = project::open(self.arguments, voice)?;
-        let Some(name) = &self.arguments.comp else {
-            return Err(self.without_composition(voice)?.into());
-        };
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let stem = match &sequence {
-            Some(Ok(sequence)) => sequence.stem(),
-            Some(Err(_)) | None => "",
-        };
-        let opened = project::find(&project, folder, self.arguments, name, stem)?;
-        drop(project);
-        voice.optional("PROGRESS: Adding specified comp to Render Queue")?;
-        let settings = templates::render_settings(self.arguments.settings_template.as_deref())?;
-        templates::check_output_module(self.arguments.output_template.as_deref())?;
-        let text = "Specified render queue item needs output file but none provided.";
-        let sequence = sequence.ok_or_else(|| Failure::not_found(text))??;
-        if let Some(warning) = project::blank_frames_warning(&opened) {
-            voice.optional(&warning)?;
+        let whole_queue = self.arguments.comp.is_none() && self.arguments.queue_index.is_none();
+        if whole_queue {
+            self.say_what_is_ignored(voice)?;
         }
-        self.render_opened(opened, &settings, &sequence, voice)
+        let items = queue::items(self.settings, &project);
+        let wanted = queue::wanted(self.arguments, &items, &project)?;
+        for _ in 0..wanted.skipped {
+            voice.optional(
+                "INFO:Skipping render queue item with correct comp name but marked to continue from a partly complete render.",
+            )?;
+        }
+        if wanted.added {
+            voice.optional("PROGRESS: Adding specified comp to Render Queue")?;
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let ignored;
+        let (arguments, sequence) = if whole_queue {
+            ignored = Arguments {
+                project: self.arguments.project.clone(),
+                continue_on_missing_footage: self.arguments.continue_on_missing_footage,
+                ..Arguments::default()
+            };
+            (&ignored, None)
+        } else {
+            (self.arguments, sequence.transpose()?)
+        };
+        for item in &wanted.items {
+            let asked = Asked {
+                project: &project,
+                folder,
+                arguments,
+                sequence: sequence.clone(),
+            };
+            self.render_item(item, asked, voice)?;
+        }
+        voice.queue("")?;
+        let total = self.since.elapsed().as_secs();
+        voice.queue(&self.words().total(total))
     }
 
-    /// The whole queue is rendered without a composition; the stand-in's is always empty.
-    fn without_composition(&self, voice: &mut Voice) -> Result<Failure, Ended> {
+    fn words(&self) -> Words {
+        self.settings.language.words()
+    }
+
+    /// Without a composition or an index the whole queue is rendered as it is.
+    fn say_what_is_ignored(&self, voice: &mut Voice) -> Result<(), Ended> {
         let given = self.arguments;
-        if given.queue_index.is_some() {
-            let text = "No render queue item was found with the given index.";
-            return Ok(Failure::not_found(text));
+        for (settings, flag) in [
+            (&given.render_settings, "-renderSettings"),
+            (&given.output_settings, "-outputSettings"),
+        ] {
+            if settings.is_some() {
+                let text = format!("Can't use {flag} because no render queue item was specified.");
+                return Err(Failure::not_found(&text).into());
+            }
         }
         for (ignored, flag) in [
             (given.settings_template.is_some(), "-RStemplate"),
@@ -176,6 +213,7 @@ impl Work<'_> {
             (given.output.is_some(), "-output"),
             (given.start.is_some(), "-s"),
             (given.end.is_some(), "-e"),
+            (given.increment.is_some(), "-i"),
         ] {
             if ignored {
                 voice.optional(&format!(
@@ -183,21 +221,59 @@ impl Work<'_> {
                 ))?;
             }
         }
-        Ok(Failure::not_found(
-            "the whole queue can not be rendered here, only a -comp.",
-        ))
+        Ok(())
+    }
+
+    /// One item: templates, then its path, then its frames, in the order of After Effects' script.
+    fn render_item(&self, item: &Item, asked: Asked<'_>, voice: &mut Voice) -> Result<(), Ended> {
+        let arguments = asked.arguments;
+        let named =
+            |asked: &Option<String>, own: &Option<String>| asked.clone().or_else(|| own.clone());
+        let settings_template = named(&arguments.settings_template, &item.settings_template);
+        let settings = templates::render_settings(settings_template.as_deref())?;
+        let module = named(&arguments.output_template, &item.output_template);
+        let format = templates::output_module(module.as_deref(), &self.settings.output_templates)?;
+        let sequence = match (asked.sequence, &item.output) {
+            (Some(sequence), _) => sequence,
+            (None, Some(own)) if item.status != Status::NeedsOutput => Sequence::parse(own)?,
+            (None, _) => {
+                let text = "Specified render queue item needs output file but none provided.";
+                return Err(Failure::not_found(text).into());
+            }
+        };
+        let sequence = sequence.written_as(format);
+        let base = self.settings.display_base;
+        let opened = project::find(
+            asked.project,
+            asked.folder,
+            arguments,
+            &item.comp,
+            sequence.stem(),
+            base,
+        )?;
+        if let Some(warning) = project::blank_frames_warning(&opened) {
+            voice.optional(&warning)?;
+        }
+        let dressed = Dressed {
+            settings: &settings,
+            module: module.as_deref().unwrap_or(templates::TIFF_SEQUENCE),
+            format,
+            sequence: &sequence,
+            arguments,
+        };
+        self.render_opened(opened, &dressed, voice)
     }
 
     fn render_opened(
         &self,
         opened: Opened,
-        settings: &RenderSettings,
-        sequence: &Sequence,
+        dressed: &Dressed<'_>,
         voice: &mut Voice,
     ) -> Result<(), Ended> {
         let name = opened.scene.name.clone();
         let size = opened.scene.size;
         let painter = Painter::new(opened.scene);
+        let arguments = dressed.arguments;
         let window = if self.arguments.mfr_off || !self.settings.unkind {
             1
         } else {
@@ -207,25 +283,23 @@ impl Work<'_> {
             settings: self.settings,
             faults: self.faults,
             painter: &painter,
-            sequence,
+            sequence: dressed.sequence,
             range: opened.range,
-            skip_existing: settings.skip_existing,
+            skip_existing: dressed.settings.skip_existing,
+            increment: i64::from(arguments.increment.unwrap_or(1)),
+            format: dressed.format,
+            words: self.words(),
             window,
             rate: opened.rate,
             display_base: opened.display_base,
         };
-        voice.queue(&format!(
-            "{}: Starting composition \u{201c}{name}\u{201d}.",
-            now()
-        ))?;
+        voice.queue(&format!("{}: {}", now(), self.words().starting(&name)))?;
         voice.queue("")?;
-        let asked = self.arguments.start.is_some() || self.arguments.end.is_some();
-        let span = if asked { "Custom" } else { "Work Area" };
-        for line in header(&run, settings, size, span) {
-            voice.queue(&line)?;
+        for line in header::lines(&run, dressed, size, self.arguments.sound) {
+            voice.queue(&self.words().header(&line))?;
         }
         if let [first, ..] = &opened.missing[..]
-            && !self.arguments.continue_on_missing_footage
+            && !arguments.continue_on_missing_footage
         {
             return self.missing_footage(first, opened.missing.len(), voice);
         }
@@ -235,90 +309,26 @@ impl Work<'_> {
 
     /// After Effects renders nothing then, warns, and has been seen to end with code 0.
     fn missing_footage(&self, first: &str, count: usize, voice: &mut Voice) -> Result<(), Ended> {
-        voice.queue(&format!(
-            "Total Time Elapsed: {}",
-            elapsed(self.since.elapsed().as_secs())
-        ))?;
-        let logged = match count {
-            1 => "logged one error".to_owned(),
-            _ => format!("logged {count} errors, please check log."),
+        let warned = match (self.settings.language, count) {
+            (Language::En, 2..) => format!(
+                "logged {count} errors, please check log.  error: Unable to Render: File Not Found {first}"
+            ),
+            _ => self.words().file_missing(first),
         };
-        voice.optional(&format!(
-            "WARNING:After Effects warning: {logged}  error: Unable to Render: File Not Found {first}"
-        ))
+        voice.optional(&format!("WARNING:After Effects warning: {warned}"))
     }
 
     fn finished(&self, name: &str, voice: &mut Voice) -> Result<(), Ended> {
-        voice.queue(&format!(
-            "{}: Finished composition \u{201c}{name}\u{201d}.",
-            now()
-        ))?;
-        voice.queue("")?;
-        voice.queue(&format!(
-            "Total Time Elapsed: {}",
-            elapsed(self.since.elapsed().as_secs())
-        ))
+        voice.queue(&format!("{}: {}", now(), self.words().finished(name)))
     }
 }
 
-/// What After Effects says about a render queue item before its first frame.
-fn header(
-    run: &Run<'_>,
-    settings: &RenderSettings,
-    (width, height): (usize, usize),
-    span: &str,
-) -> Vec<String> {
-    let (start, end) = run.range;
-    let skip = if settings.skip_existing { "On" } else { "Off" };
-    let duration = if run.settings.bare_frames {
-        (end - start + 1).to_string()
-    } else {
-        crate::timecode::timecode(end - start + 1, run.rate)
-    };
-    let quality = if settings.name == "Draft Settings" {
-        "Draft"
-    } else {
-        "Best"
-    };
-    [
-        format!("Render Settings: {}", settings.name),
-        format!("Quality: {quality}"),
-        "Resolution: Full".into(),
-        format!("Size: {width} x {height}"),
-        "Proxy Use: Use No Proxies".into(),
-        "Effects: Current Settings".into(),
-        "Disk Cache: Read Only".into(),
-        "Color Depth: Current Settings".into(),
-        "Frame Blending: On for Checked Layers".into(),
-        "Field Render: Off".into(),
-        "Pulldown: Off".into(),
-        "Motion Blur: On for Checked Layers".into(),
-        "Solos: Current Settings".into(),
-        format!("Time Span: {span}"),
-        format!("Start: {}", run.shown(start)),
-        format!("End: {}", run.shown(end)),
-        format!("Duration: {duration}"),
-        format!("Frame Rate: {:.2} (comp)", run.rate.per_second()),
-        "Guide Layers: All Off".into(),
-        format!("Skip Existing Files: {skip}"),
-        String::new(),
-        format!("Output Module: {}", templates::TIFF_SEQUENCE),
-        format!("Output To: {}", run.sequence.pattern()),
-        "Format: TIFF Sequence".into(),
-        "Output Info: -".into(),
-        "Include: -".into(),
-        "Output Audio: Off".into(),
-        "Channels: RGB + Alpha".into(),
-        "Depth: Millions of Colors+".into(),
-        "Color: Premultiplied".into(),
-        "Resize: -".into(),
-        "Crop: -".into(),
-        format!("Final Size: {width} x {height}"),
-        "Profile: -".into(),
-        "Post-Render Action: None".into(),
-        String::new(),
-    ]
-    .to_vec()
+/// What an item is rendered from.
+struct Asked<'a> {
+    project: &'a flatrender_aep::Project,
+    folder: &'a Path,
+    arguments: &'a Arguments,
+    sequence: Option<Sequence>,
 }
 
 fn now() -> String {

@@ -24,12 +24,18 @@ pub struct Arguments {
     pub project: Option<PathBuf>,
     /// `-comp`
     pub comp: Option<String>,
-    /// `-rqindex`; the stand-in's queue is empty.
+    /// `-teamproject`
+    pub team_project: Option<String>,
+    /// `-rqindex`, from 1.
     pub queue_index: Option<String>,
     /// `-RStemplate`
     pub settings_template: Option<String>,
     /// `-OMtemplate`
     pub output_template: Option<String>,
+    /// `-renderSettings`: keys and values.
+    pub render_settings: Option<Vec<(String, String)>>,
+    /// `-outputSettings`: keys and values.
+    pub output_settings: Option<Vec<(String, String)>>,
     /// `-output`
     pub output: Option<String>,
     /// `-log`
@@ -40,8 +46,14 @@ pub struct Arguments {
     pub end: Option<i64>,
     /// `-v`
     pub verbosity: Verbosity,
+    /// `-i`, if it was given: every so many frames are rendered, and repeated between.
+    pub increment: Option<u32>,
     /// `-mfr OFF`
     pub mfr_off: bool,
+    /// `-sound ON`
+    pub sound: bool,
+    /// `-reuse`; the stand-in has no running instance, so it starts one.
+    pub reuse: bool,
     /// `-continueOnMissingFootage`
     pub continue_on_missing_footage: bool,
 }
@@ -49,15 +61,19 @@ pub struct Arguments {
 /// What `-help` prints.
 const USAGE: &str = "\
 USAGE:
-   aerender renders one composition of a project to a sequence of still images.
+   aerender renders a composition of a project, or its whole render queue, to sequences of still images.
 
    -project <path>        the project
-   -comp <name>           the composition
+   -teamproject <name>    refused here: there is no server of team projects
+   -comp <name>           the composition: the first queued item that shows it, else it is put into the queue
+   -rqindex <number>      an item of the render queue, from 1; not looked at when there is a -comp
    -s <frame>             first frame, as the timeline shows it; default: start of the work area
    -e <frame>             last frame, included; default: end of the work area
-   -i <1>                 increment; only 1 here
+   -i <1 to 100>          increment: one picture for so many frames
    -RStemplate <name>     render settings template
    -OMtemplate <name>     output module template
+   -renderSettings <key: value; key: value>
+   -outputSettings <key: value; key: value>
    -output <path>         where the frames go, with [#####] in place of the frame number
    -log <path>            file for messages, in place of the standard output
    -v <ERRORS | ERRORS_AND_PROGRESS>
@@ -65,6 +81,8 @@ USAGE:
    -mfr <ON | OFF> <percent of processors>
    -sound <ON | OFF>
    -close <DO_NOT_SAVE_CHANGES | SAVE_CHANGES | DO_NOT_CLOSE>
+   -reuse                 a running After Effects; there is none here, so one is started
+   -mp                    of old versions; does nothing
    -continueOnMissingFootage
    -version               print the version and do nothing
    -h, -help              print this";
@@ -93,6 +111,7 @@ fn fill(arguments: &mut Arguments, words: &[String]) -> Result<(), Failure> {
         };
         match flag.as_str() {
             "-project" => arguments.project = Some(value()?.into()),
+            "-teamproject" => arguments.team_project = Some(value()?),
             "-comp" => arguments.comp = Some(value()?),
             "-rqindex" => arguments.queue_index = Some(value()?),
             "-RStemplate" => arguments.settings_template = Some(value()?),
@@ -101,18 +120,22 @@ fn fill(arguments: &mut Arguments, words: &[String]) -> Result<(), Failure> {
             "-log" => arguments.log = Some(value()?.into()),
             "-s" => arguments.start = Some(frame_number(flag, &value()?)?),
             "-e" => arguments.end = Some(frame_number(flag, &value()?)?),
-            "-i" => increment(&value()?)?,
+            "-i" => arguments.increment = Some(increment(&value()?)?),
             "-v" => arguments.verbosity = verbosity(&value()?)?,
             "-mem_usage" => memory(&value()?, &value()?)?,
             "-mfr" => arguments.mfr_off = !multi_frame(&value()?, &value()?)?,
             "-close" => close(&value()?)?,
-            "-sound" => sound(&value()?)?,
+            "-sound" => arguments.sound = sound(&value()?)?,
+            "-reuse" => arguments.reuse = true,
+            // Internal: the launcher sets it with -reuse.
+            "-doSavePrefsOnQuit" => {}
+            // Of old multiprocessing: a flag without a value, which has done nothing since 2022.
+            "-mp" => {}
+            "-renderSettings" => arguments.render_settings = Some(pairs(&value()?)),
+            "-outputSettings" => arguments.output_settings = Some(pairs(&value()?)),
             "-continueOnMissingFootage" => arguments.continue_on_missing_footage = true,
             "-h" | "-help" => return Err(Failure::new(Class::Usage, USAGE)),
             "-version" => return Err(Failure::new(Class::Version, "")),
-            "-teamproject" | "-renderSettings" | "-outputSettings" => {
-                return Err(syntax(format!("{flag} is not supported here")));
-            }
             _ => return Err(syntax(format!("Illegal argument flag: {flag}"))),
         }
     }
@@ -134,10 +157,24 @@ fn frame_number(flag: &str, value: &str) -> Result<i64, Failure> {
     }
 }
 
-fn increment(value: &str) -> Result<(), Failure> {
+/// `K: v; K2: v2`. Only the first two parts around colons are kept, as After Effects' script does it (section 1.4).
+fn pairs(value: &str) -> Vec<(String, String)> {
+    value
+        .split(';')
+        .filter(|pair| !pair.trim().is_empty())
+        .map(|pair| {
+            let mut parts = pair.split(':').map(|part| part.trim().to_owned());
+            (
+                parts.next().unwrap_or_default(),
+                parts.next().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+fn increment(value: &str) -> Result<u32, Failure> {
     match value.parse::<u32>() {
-        Ok(1) => Ok(()),
-        Ok(2..=100) => Err(syntax(format!("-i {value} is not supported here, only 1"))),
+        Ok(increment @ 1..=100) => Ok(increment),
         _ => Err(syntax(
             "Bad value for -increment. Must be between 1 and 100, inclusive.".into(),
         )),
@@ -181,9 +218,10 @@ fn close(value: &str) -> Result<(), Failure> {
     }
 }
 
-fn sound(value: &str) -> Result<(), Failure> {
+fn sound(value: &str) -> Result<bool, Failure> {
     match value {
-        "ON" | "OFF" | "on" | "off" => Ok(()),
+        "ON" | "on" => Ok(true),
+        "OFF" | "off" => Ok(false),
         _ => Err(syntax("Bad value for -sound.".into())),
     }
 }
@@ -209,7 +247,6 @@ mod tests {
         let expected = Arguments {
             project: Some("p.aep".into()),
             comp: Some("Main".into()),
-            queue_index: None,
             settings_template: Some("R".into()),
             output_template: Some("T".into()),
             output: Some("o_[#####].tif".into()),
@@ -217,10 +254,33 @@ mod tests {
             start: Some(-2),
             end: Some(9),
             verbosity: Verbosity::Errors,
+            increment: Some(1),
             mfr_off: true,
             continue_on_missing_footage: true,
+            ..Arguments::default()
         };
         assert_eq!(arguments.unwrap(), expected);
+    }
+
+    #[test]
+    fn settings_are_pairs_and_a_second_colon_cuts_them() {
+        let words = [
+            "-outputSettings",
+            "\"Crop: true; Crop Top: 4; Path: C:\\x\"",
+        ]
+        .map(str::to_owned);
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(
+            parse(&words).0.output_settings,
+            Some(vec![
+                pair("Crop", "true"),
+                pair("Crop Top", "4"),
+                pair("Path", "C")
+            ])
+        );
+        let switches = read("-reuse -sound on -doSavePrefsOnQuit -mp -rqindex 2").unwrap();
+        assert!(switches.reuse && switches.sound);
+        assert_eq!(switches.queue_index.as_deref(), Some("2"));
     }
 
     #[test]
@@ -236,7 +296,7 @@ mod tests {
 
     #[test]
     fn what_came_before_a_mistake_is_kept() {
-        let words = ["-log", "l.txt", "-reuse"].map(str::to_owned);
+        let words = ["-log", "l.txt", "-r"].map(str::to_owned);
         let (arguments, failure) = parse(&words);
         assert_eq!(arguments.log, Some("l.txt".into()));
         assert!(failure.is_some());
@@ -245,7 +305,7 @@ mod tests {
     #[test]
     fn the_known_texts_are_used() {
         for (line, text) in [
-            ("-reuse", "Illegal argument flag: -reuse"),
+            ("-r x.jsx", "Illegal argument flag: -r"),
             ("-noui -m", "Illegal argument flag: -noui"),
             ("-comp", "no value given for flag: -comp"),
             ("-mem_usage 20", "no value given for flag: -mem_usage"),
@@ -259,7 +319,14 @@ mod tests {
                 "-i 0",
                 "Bad value for -increment. Must be between 1 and 100, inclusive.",
             ),
-            ("-i 2", "-i 2 is not supported here, only 1"),
+            (
+                "-i 101",
+                "Bad value for -increment. Must be between 1 and 100, inclusive.",
+            ),
+            (
+                "-renderSettings",
+                "no value given for flag: -renderSettings",
+            ),
             ("-s ten", "Bad value for -s."),
             ("-e 99999999999", "Bad value for -e."),
         ] {

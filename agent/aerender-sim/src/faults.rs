@@ -99,6 +99,12 @@ impl Faults {
                     let text = "aerender ERROR: Runtime error in After Effects.";
                     return Err(Failure::new(Class::Application, text).into());
                 }
+                Kind::AnotherInstance => {
+                    let text = "aerender ERROR: After Effects can not render for aerender. Another instance of aerender, or \
+                         another script, may be running; or, AE may be waiting for response from a modal dialog, or for a \
+                         render to complete. Try running aerender without the -reuse flag to invoke a separate instance of After Effects";
+                    return Err(Failure::new(Class::NotFound, text).into());
+                }
                 Kind::Torn
                 | Kind::Empty
                 | Kind::Missing
@@ -106,7 +112,10 @@ impl Faults {
                 | Kind::WrongSize
                 | Kind::SlowStart
                 | Kind::RefuseToDie
-                | Kind::Child => {}
+                | Kind::Child
+                | Kind::Grow
+                | Kind::GpuFailure
+                | Kind::WrongExtension => {}
             }
         }
         Ok(())
@@ -133,6 +142,22 @@ impl Faults {
         Ok(None)
     }
 
+    /// Bytes by which memory grows with the frame that is the `done`th of this run.
+    #[must_use]
+    pub fn growth_bytes(&self, frame: i64, done: u32) -> usize {
+        let grows = |fault: &&(usize, Fault)| {
+            fault.1.kind == Kind::Grow
+                && match fault.1.at {
+                    At::Frame(from) => frame >= from,
+                    At::After { after } => done > after,
+                    At::Place(Place::End) => false,
+                    At::Place(Place::Launch | Place::Start) | At::Unsaid => true,
+                }
+        };
+        let mib = |fault: &(usize, Fault)| fault.1.mib as usize;
+        self.faults.iter().filter(grows).map(mib).sum::<usize>() << 20
+    }
+
     /// Whether the fault still happens; counts it if it has a number of times.
     fn counts(&self, index: usize, fault: &Fault) -> Result<bool, Ended> {
         let (Some(times), Some(home)) = (fault.times, &self.home) else {
@@ -151,9 +176,20 @@ pub fn trouble(doing: &str, error: &std::io::Error) -> Ended {
 
 fn happens(fault: &Fault, moment: Moment) -> bool {
     let of_the_process = match fault.kind {
-        Kind::Crash | Kind::Hang | Kind::Spin | Kind::Exit0 | Kind::Exit1 => true,
-        Kind::SlowStart | Kind::RefuseToDie | Kind::Child => false,
-        Kind::Torn | Kind::Empty | Kind::Missing | Kind::Black | Kind::WrongSize => false,
+        Kind::Crash
+        | Kind::Hang
+        | Kind::Spin
+        | Kind::Exit0
+        | Kind::Exit1
+        | Kind::AnotherInstance => true,
+        Kind::SlowStart | Kind::RefuseToDie | Kind::Child | Kind::Grow => false,
+        Kind::Torn
+        | Kind::Empty
+        | Kind::Missing
+        | Kind::Black
+        | Kind::WrongSize
+        | Kind::GpuFailure
+        | Kind::WrongExtension => false,
     };
     let now = match fault.at {
         At::Frame(frame) => moment == Moment::Half(frame),

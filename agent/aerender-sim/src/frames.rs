@@ -11,6 +11,8 @@ use crate::ledger::{Entry, Ledger};
 use crate::output::Sequence;
 use crate::picture::Painter;
 use crate::settings::{Kind, LEDGER_VARIABLE, Settings};
+use crate::speech::Words;
+use crate::templates::Format;
 use crate::tiff;
 use crate::timecode::{Rate, timecode};
 use crate::voice::Voice;
@@ -22,6 +24,10 @@ use std::time::{Instant, SystemTime};
 
 /// Steps of one frame when unkind: the empty file, and three pieces.
 const STEPS: u32 = 4;
+
+/// What After Effects has been seen to say when its GPU fails (L54).
+const GPU_FAILURE: &str =
+    "After Effects has encountered a failure (code: 19969) related to GPU-enabled effects";
 
 /// What a run needs to know.
 #[derive(Debug)]
@@ -38,6 +44,12 @@ pub struct Run<'a> {
     pub range: (i64, i64),
     /// Files that are there already are left alone.
     pub skip_existing: bool,
+    /// One picture for so many frames.
+    pub increment: i64,
+    /// What the files are.
+    pub format: Format,
+    /// Words of the progress lines.
+    pub words: Words,
     /// Frames under work at once.
     pub window: usize,
     /// For the timecode.
@@ -73,6 +85,8 @@ impl Run<'_> {
         let mut random = Random::new(self.settings.seed, self.range.0);
         let mut flights: Vec<Flight> = Vec::new();
         let (mut next, mut done) = (0, 0);
+        let mut kept: Vec<Vec<u8>> = Vec::new();
+        let mut dark = false;
         self.faults.strike(Moment::Start)?;
         loop {
             let oldest = flights
@@ -81,7 +95,14 @@ impl Run<'_> {
                 .min()
                 .unwrap_or(next);
             while next < frames.len() && next < oldest + self.window {
-                flights.push(self.take_off(next, frames[next])?);
+                let mut flight = self.take_off(next, frames[next])?;
+                if flight.fault == Some(Kind::GpuFailure) {
+                    dark = true;
+                    voice.say(GPU_FAILURE)?;
+                } else if dark && flight.fault.is_none() {
+                    flight.fault = Some(Kind::Black);
+                }
+                flights.push(flight);
                 next += 1;
             }
             if flights.is_empty() {
@@ -94,6 +115,11 @@ impl Run<'_> {
             }
             let flight = flights.swap_remove(chosen);
             done += 1;
+            let growth = self.faults.growth_bytes(flight.frame, done);
+            if growth > 0 {
+                // Written to, since memory that is only asked for is not taken.
+                kept.push(vec![1; growth]);
+            }
             voice.queue(&self.line(&flight))?;
             self.faults.strike(Moment::Done(done))?;
         }
@@ -157,7 +183,7 @@ impl Run<'_> {
         match step {
             0 => self.create(flight)?,
             1 => {
-                flight.bytes = self.paint(flight);
+                flight.bytes = self.paint(flight)?;
                 self.write(flight, flight.bytes.len() / 3)?;
             }
             2 => {
@@ -175,7 +201,11 @@ impl Run<'_> {
 
     fn create(&self, flight: &mut Flight) -> Result<(), Ended> {
         if flight.fault != Some(Kind::Missing) {
-            let made = File::create(self.sequence.file(flight.frame));
+            let path = match flight.fault {
+                Some(Kind::WrongExtension) => self.sequence.misnamed(flight.frame),
+                _ => self.sequence.file(flight.frame),
+            };
+            let made = File::create(path);
             flight.file = Some(made.map_err(|_| self.no_file())?);
         }
         Ok(())
@@ -189,14 +219,19 @@ impl Run<'_> {
         ))
     }
 
-    fn paint(&self, flight: &Flight) -> Vec<u8> {
+    fn paint(&self, flight: &Flight) -> Result<Vec<u8>, Ended> {
+        let since_first = flight.frame - self.range.0;
+        let shown = self.range.0 + since_first / self.increment * self.increment;
         let canvas = match flight.fault {
-            Some(Kind::Missing | Kind::Empty) => return Vec::new(),
-            Some(Kind::Black) => self.painter.black(),
-            Some(Kind::WrongSize) => self.painter.half(flight.frame),
-            _ => self.painter.frame(flight.frame),
+            Some(Kind::Missing | Kind::Empty) => return Ok(Vec::new()),
+            Some(Kind::Black | Kind::GpuFailure) => self.painter.black(),
+            Some(Kind::WrongSize) => self.painter.half(shown),
+            _ => self.painter.frame(shown),
         };
-        file_bytes(&canvas)
+        match self.format {
+            Format::Tiff => Ok(file_bytes(&canvas)),
+            Format::Png => png_bytes(&canvas).map_err(|error| trouble("make a PNG file", &error)),
+        }
     }
 
     /// Writes on up to this many bytes of the file.
@@ -243,7 +278,11 @@ impl Run<'_> {
     fn line(&self, flight: &Flight) -> String {
         let shown = self.shown(flight.frame);
         let seconds = flight.since.elapsed().as_secs();
-        format!("{shown} ({}): {seconds} Seconds", flight.place + 1)
+        format!(
+            "{shown} ({}): {}",
+            flight.place + 1,
+            self.words.seconds(seconds)
+        )
     }
 
     /// A display frame as this project shows it.
@@ -261,6 +300,15 @@ fn file_bytes(canvas: &Canvas) -> Vec<u8> {
     let mut bytes = tiff::header(canvas.width() as u32, canvas.height() as u32);
     bytes.extend_from_slice(canvas.pixels());
     bytes
+}
+
+fn png_bytes(canvas: &Canvas) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, canvas.width() as u32, canvas.height() as u32);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.write_header()?.write_image_data(canvas.pixels())?;
+    Ok(bytes)
 }
 
 fn open_ledger() -> Result<Option<Ledger>, Ended> {

@@ -1,6 +1,7 @@
 //! Answers for: the names of the files of a sequence, from the path that was asked for. Must not: write files.
 
 use crate::ending::Failure;
+use crate::templates::Format;
 use std::path::{Path, PathBuf};
 
 /// Digits where the path has no `[#####]`.
@@ -15,15 +16,19 @@ pub struct Sequence {
     before: String,
     digits: usize,
     after: String,
+    extension: &'static str,
 }
 
 impl Sequence {
-    /// Takes an `-output` path apart. The output module decides the extension, so it is always `.tif`.
+    /// Takes an `-output` path apart. The output module decides the extension: `.tif` until
+    /// [`Self::written_as`] says otherwise. `file://` addresses and `%xx` in them are paths as well.
     ///
     /// # Errors
     ///
     /// If the path has no file name.
     pub fn parse(output: &str) -> Result<Self, Failure> {
+        let decoded = from_address(output);
+        let output = decoded.as_deref().unwrap_or(output);
         let path = Path::new(output);
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(name) = name else {
@@ -40,8 +45,24 @@ impl Sequence {
             folder,
             before,
             digits: digits.min(MOST_DIGITS),
-            after: format!("{after}.tif"),
+            after: after.to_owned(),
+            extension: Format::Tiff.extension(),
         })
+    }
+
+    /// With the extension of a format.
+    #[must_use]
+    pub fn written_as(self, format: Format) -> Self {
+        Self {
+            extension: format.extension(),
+            ..self
+        }
+    }
+
+    /// The file of a display frame with an extension that nobody asked for.
+    #[must_use]
+    pub fn misnamed(&self, frame: i64) -> PathBuf {
+        self.file(frame).with_extension("psd")
     }
 
     /// The folder the files go to.
@@ -60,17 +81,42 @@ impl Sequence {
     #[must_use]
     pub fn file(&self, frame: i64) -> PathBuf {
         let digits = self.digits;
-        self.folder
-            .join(format!("{}{frame:0digits$}{}", self.before, self.after))
+        self.folder.join(format!(
+            "{}{frame:0digits$}{}.{}",
+            self.before, self.after, self.extension
+        ))
     }
 
     /// The path with the place of the number, as After Effects prints it.
     #[must_use]
     pub fn pattern(&self) -> String {
         let marks = "#".repeat(self.digits);
-        let name = format!("{}[{marks}]{}", self.before, self.after);
+        let name = format!("{}[{marks}]{}.{}", self.before, self.after, self.extension);
         self.folder.join(name).display().to_string()
     }
+}
+
+/// The path of a `file://` address; `%xx` stands for a byte.
+fn from_address(output: &str) -> Option<String> {
+    let encoded = output.strip_prefix("file://")?;
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = (byte == b'%')
+            .then(|| str::from_utf8(after.get(..2)?).ok())
+            .flatten();
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Finds `[###]`: what stands before it, how many marks there are, what stands behind it.
@@ -102,6 +148,7 @@ mod tests {
                 "a[b]",
             ),
             ("/out/result", 3, "/out/result_00003.tif", "result"),
+            ("file:///out/a%20b_[###].png", 3, "/out/a b_003.tif", "a b"),
             ("/out/v1.2_[###]_x.tif", 3, "/out/v1.2_003_x.tif", "v1.2"),
         ] {
             let sequence = Sequence::parse(output).unwrap();

@@ -39,6 +39,11 @@ pub struct Opened {
 ///
 /// If there is no project, or if it can't be read.
 pub fn open(arguments: &Arguments, voice: &mut Voice) -> Result<(Project, PathBuf), Ended> {
+    if arguments.team_project.is_some() {
+        return Err(
+            Failure::not_found("team projects can not be opened here, only a -project.").into(),
+        );
+    }
     let Some(path) = &arguments.project else {
         return Err(Failure::not_found("No project provided and no project open.").into());
     };
@@ -86,6 +91,7 @@ pub fn find(
     arguments: &Arguments,
     name: &str,
     stem: &str,
+    display_base: Option<i64>,
 ) -> Result<Opened, Failure> {
     let Ok(comp) = project.comp(name) else {
         return Err(Failure::not_found("No comp was found with the given name."));
@@ -98,7 +104,8 @@ pub fn find(
         );
         return Err(Failure::runtime(&text));
     }
-    let first = project.first_display_frame(comp);
+    let base = display_base.unwrap_or_else(|| project.display_base());
+    let first = project.first_display_frame(comp) - project.display_base() + base;
     let missing = missing_files(project, comp, folder);
     let mut shown = texts(comp);
     shown.extend(missing.iter().map(|path| format!("MISSING: {path}")));
@@ -124,7 +131,7 @@ pub fn find(
     };
     Ok(Opened {
         rate,
-        display_base: project.display_base(),
+        display_base: base,
         range: range(comp, first, arguments)?,
         missing,
         scene,

@@ -3,6 +3,8 @@
 //! Without the variable the stand-in renders as fast as it can, unkindly, and without faults. Unknown keys are refused: a fault
 //! that is misspelt must not look like a test that passed.
 
+use crate::speech::Language;
+use crate::templates::Format;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +35,16 @@ pub struct Settings {
     pub unkind: bool,
     /// Frames are shown as bare numbers in the output, not as timecode.
     pub bare_frames: bool,
+    /// The language of After Effects' own lines.
+    pub language: Language,
+    /// Its lines come in a code page of one byte a letter; what that lacks becomes a question mark.
+    pub code_page: bool,
+    /// The number that the project gives to its first frame, in place of its own: 0 or 1.
+    pub display_base: Option<i64>,
+    /// The render queue, in place of the project's.
+    pub queue: Option<Vec<QueuedItem>>,
+    /// Output module templates that somebody made: their names, and the format they write.
+    pub output_templates: BTreeMap<String, Format>,
     /// The folder of After Effects' preferences: where the crash-repair mark and the counts of faults stand.
     pub home: Option<PathBuf>,
     /// What goes wrong.
@@ -49,10 +61,47 @@ impl Default for Settings {
             mfr_window: 4,
             unkind: true,
             bare_frames: false,
+            language: Language::En,
+            code_page: false,
+            display_base: None,
+            queue: None,
+            output_templates: BTreeMap::new(),
             home: None,
             faults: Vec::new(),
         }
     }
+}
+
+/// An item of the render queue.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueuedItem {
+    /// The composition's name.
+    pub comp: String,
+    /// Where it stands.
+    #[serde(default)]
+    pub status: Status,
+    /// Where its first output module writes to.
+    pub output: Option<String>,
+    /// Its render settings template.
+    pub settings_template: Option<String>,
+    /// The template of its first output module.
+    pub output_template: Option<String>,
+}
+
+/// Where an item of the queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It will be rendered.
+    #[default]
+    Queued,
+    /// It has no path.
+    NeedsOutput,
+    /// It was stopped, and is to go on.
+    WillContinue,
+    /// It is not to be rendered, for whatever reason.
+    Done,
 }
 
 /// Something that goes wrong.
@@ -71,6 +120,13 @@ pub struct Fault {
     /// How long a slow start takes.
     #[serde(default = "slow_start_ms")]
     pub ms: u64,
+    /// By how many MiB memory grows with each frame.
+    #[serde(default = "grow_mib")]
+    pub mib: u32,
+}
+
+fn grow_mib() -> u32 {
+    16
 }
 
 fn slow_start_ms() -> u64 {
@@ -107,6 +163,14 @@ pub enum Kind {
     RefuseToDie,
     /// It leaves a process behind.
     Child,
+    /// It refuses to render because another instance seems to run.
+    AnotherInstance,
+    /// It takes `mib` more memory with each frame from then on, and keeps it.
+    Grow,
+    /// The GPU fails at a frame: it says so, and that frame and all that are begun later are black, with exit code 0.
+    GpuFailure,
+    /// The frame's file has another extension than the one asked for.
+    WrongExtension,
 }
 
 impl Kind {
@@ -114,7 +178,13 @@ impl Kind {
     #[must_use]
     pub fn spoils_a_frame(self) -> bool {
         match self {
-            Self::Torn | Self::Empty | Self::Missing | Self::Black | Self::WrongSize => true,
+            Self::Torn
+            | Self::Empty
+            | Self::Missing
+            | Self::Black
+            | Self::WrongSize
+            | Self::GpuFailure
+            | Self::WrongExtension => true,
             Self::Crash
             | Self::Hang
             | Self::Spin
@@ -122,7 +192,9 @@ impl Kind {
             | Self::Exit1
             | Self::SlowStart
             | Self::RefuseToDie
-            | Self::Child => false,
+            | Self::Child
+            | Self::AnotherInstance
+            | Self::Grow => false,
         }
     }
 }
@@ -220,6 +292,15 @@ impl Settings {
         if counted && settings.home.is_none() {
             let reason = "a fault with times needs a home, the folder where it is counted";
             return Err(SettingsError::Senseless(reason));
+        }
+        if settings
+            .display_base
+            .is_some_and(|base| !(0..=1).contains(&base))
+        {
+            return Err(SettingsError::Senseless("display_base must be 0 or 1"));
+        }
+        if settings.faults.iter().any(|fault| fault.mib > 1024) {
+            return Err(SettingsError::Senseless("mib must be 1024 at most"));
         }
         let launch = At::Place(Place::Launch);
         if settings

@@ -1,6 +1,8 @@
 //! Answers for: the templates an English After Effects comes with, and which of them the stand-in can write. Must not: write.
 
 use crate::ending::Failure;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// Render settings templates.
 const SETTINGS: [&str; 6] = [
@@ -59,23 +61,59 @@ pub fn render_settings(asked: Option<&str>) -> Result<RenderSettings, Failure> {
     })
 }
 
-/// Checks that the output module template is the one that can be written here, or that none is asked for.
+/// What an output module writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// TIFF files, one a frame.
+    Tiff,
+    /// PNG files, one a frame; no stock template does that.
+    Png,
+}
+
+impl Format {
+    /// The extension that the module gives to its files, whatever was asked for.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Tiff => "tif",
+            Self::Png => "png",
+        }
+    }
+
+    /// As the header of an item names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tiff => "TIFF Sequence",
+            Self::Png => "PNG Sequence",
+        }
+    }
+}
+
+/// Looks an output module template up; the stock one that can be written here if none is asked for.
 ///
 /// # Errors
 ///
-/// aerender's text for an unknown one, our own for one that is known.
-pub fn check_output_module(asked: Option<&str>) -> Result<(), Failure> {
-    match asked {
-        None => Ok(()),
-        Some(TIFF_SEQUENCE) => Ok(()),
-        Some(name) if OTHER_OUTPUTS.contains(&name) => Err(Failure::runtime(&format!(
-            "the output module template \"{name}\" can not be written here, only \"{TIFF_SEQUENCE}\" can."
-        ))),
-        Some(_) => {
-            let text = "No output module template was found with the given name.";
-            Err(Failure::not_found(text))
-        }
+/// aerender's text for an unknown one, our own for one that is known and writes what can't be written here.
+pub fn output_module(
+    asked: Option<&str>,
+    made: &BTreeMap<String, Format>,
+) -> Result<Format, Failure> {
+    let name = asked.unwrap_or(TIFF_SEQUENCE);
+    if let Some(format) = made.get(name) {
+        return Ok(*format);
     }
+    if name == TIFF_SEQUENCE {
+        return Ok(Format::Tiff);
+    }
+    if OTHER_OUTPUTS.contains(&name) {
+        return Err(Failure::runtime(&format!(
+            "the output module template \"{name}\" can not be written here, only \"{TIFF_SEQUENCE}\" can."
+        )));
+    }
+    let text = "No output module template was found with the given name.";
+    Err(Failure::not_found(text))
 }
 
 #[cfg(test)]
@@ -91,15 +129,18 @@ mod tests {
                 .skip_existing
         );
         assert!(render_settings(Some("best settings")).is_err());
-        assert!(check_output_module(None).is_ok());
-        assert!(check_output_module(Some(TIFF_SEQUENCE)).is_ok());
-        let movie = check_output_module(Some("Lossless")).unwrap_err();
+        let none = BTreeMap::new();
+        let made = BTreeMap::from([("PNG Sequence".to_owned(), Format::Png)]);
+        assert_eq!(output_module(Some("PNG Sequence"), &made), Ok(Format::Png));
+        assert!(output_module(None, &none).is_ok());
+        assert!(output_module(Some(TIFF_SEQUENCE), &none).is_ok());
+        let movie = output_module(Some("Lossless"), &none).unwrap_err();
         assert_eq!(
             movie.text,
             "aerender Error: After Effects error: the output module template \"Lossless\" can not be written here, \
              only \"TIFF Sequence with Alpha\" can."
         );
-        let unknown = check_output_module(Some("PNG Sequence")).unwrap_err();
+        let unknown = output_module(Some("PNG Sequence"), &none).unwrap_err();
         assert_eq!(
             unknown.text,
             "aerender ERROR: No output module template was found with the given name."

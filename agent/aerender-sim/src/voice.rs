@@ -21,6 +21,7 @@ pub struct Voice {
     log: Option<File>,
     verbosity: Verbosity,
     stubborn: bool,
+    code_page: bool,
 }
 
 impl Voice {
@@ -41,12 +42,18 @@ impl Voice {
             log: None,
             verbosity: Verbosity::default(),
             stubborn,
+            code_page: false,
         })
     }
 
     /// What is said from now on.
     pub fn set_verbosity(&mut self, verbosity: Verbosity) {
         self.verbosity = verbosity;
+    }
+
+    /// Lines come in a code page of one byte a letter from now on.
+    pub fn use_code_page(&mut self) {
+        self.code_page = true;
     }
 
     /// Everything goes into this file from now on, in place of the launcher's output.
@@ -127,7 +134,14 @@ impl Voice {
 
     fn send(&mut self, mark: u8, text: &str) -> io::Result<()> {
         let mut line = vec![mark];
-        line.extend_from_slice(text.as_bytes());
+        if self.code_page {
+            line.extend(
+                text.chars()
+                    .map(|letter| u8::try_from(letter).unwrap_or(b'?')),
+            );
+        } else {
+            line.extend_from_slice(text.as_bytes());
+        }
         line.push(b'\n');
         self.link.write_all(&line)
     }

@@ -64,7 +64,7 @@ fn what_is_not_found_is_named_in_aerenders_words() {
     says(
         &stage,
         &more(&[]),
-        7,
+        0,
         "WARNING: -output argument ignored since no -comp or -rqindex provided.",
     );
     says(
@@ -92,9 +92,9 @@ fn a_wrong_command_line_is_a_syntax_error() {
     let stage = Stage::new();
     says(
         &stage,
-        &["-reuse"],
+        &["-r", "edit.jsx"],
         3,
-        "aerender SYNTAX ERROR: Illegal argument flag: -reuse",
+        "aerender SYNTAX ERROR: Illegal argument flag: -r",
     );
     says(
         &stage,
