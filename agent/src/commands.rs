@@ -1,6 +1,8 @@
 //! The commands and their exit codes: 0 done, 1 failed, 2 wrong arguments (clap's own), 3 not enrolled or refused by the
 //! farm, 4 a configuration that can't be used.
 
+mod log;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +44,11 @@ enum Command {
     },
     /// Work for the farm until told to end.
     Run(Run),
+    /// Look at what aerender has printed.
+    Log {
+        #[command(subcommand)]
+        command: log::Command,
+    },
     /// Own one renderer; started by the agent itself.
     #[command(hide = true)]
     Shim {
@@ -93,18 +100,19 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             data_dir,
             replace,
         } => {
-            log(arguments.json);
+            begin_log(arguments.json);
             let folder = data_dir.unwrap_or_else(default_data_dir);
             enrol(&token, name, &folder, replace, arguments.json)
         }
+        Command::Log { command } => log::run(command, arguments.json),
         Command::Run(run) => {
-            log(arguments.json);
+            begin_log(arguments.json);
             daemon(run)
         }
     }
 }
 
-fn log(json: bool) {
+fn begin_log(json: bool) {
     let filter =
         EnvFilter::try_from_env("FLATRENDER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()

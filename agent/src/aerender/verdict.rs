@@ -1,9 +1,9 @@
 //! What a run came to: exit code, error lines and files judged together, and the files win (`design/agent.md`, Reading
-//! aerender). Pure. The table of texts covers the errors that this version reads; whatever else went wrong is worth
-//! another try elsewhere.
+//! aerender). Pure. What a text means stands in `catalogue`; whatever else went wrong is worth another try elsewhere.
 
 use flatrender_protocol::message::OutcomeClass;
 
+use super::catalogue::{self, Row, Weight};
 use crate::process::End;
 
 /// Most bytes of a message.
@@ -18,6 +18,8 @@ pub struct Evidence {
     pub launcher: Option<End>,
     /// Anchored error lines, in the order they came.
     pub errors: Vec<String>,
+    /// Warning lines, in the order they came.
+    pub warnings: Vec<String>,
     /// Whether a line said that the composition is finished.
     pub finished: bool,
     /// Display frames that are still owed, and why the file at hand could not be taken.
@@ -35,54 +37,18 @@ pub struct Verdict {
     pub message: String,
 }
 
-/// Error texts and whose fault they are (section 2.5), lower case.
-const KNOWN: &[(&str, OutcomeClass)] = &[
-    (
-        "no comp was found with the given name",
-        OutcomeClass::Template,
-    ),
-    ("no render queue item was found", OutcomeClass::Template),
-    ("no output module template was found", OutcomeClass::Node),
-    ("no render settings template was found", OutcomeClass::Node),
-    ("file not found", OutcomeClass::Template),
-    ("could not read from source", OutcomeClass::Template),
-    ("reading frame from file", OutcomeClass::Template),
-    ("frames outside", OutcomeClass::Template),
-    ("syntax error", OutcomeClass::Template),
-    ("file is damaged", OutcomeClass::Transient),
-    ("can not create a file in directory", OutcomeClass::Node),
-    ("-1701", OutcomeClass::Node),
-    ("-1712", OutcomeClass::Transient),
-    ("another instance of aerender", OutcomeClass::Transient),
-    ("can not open socket", OutcomeClass::Transient),
-    ("forcibly closed", OutcomeClass::Transient),
-    ("obtain a license", OutcomeClass::Node),
-    ("encountered a failure (code: 19969)", OutcomeClass::Node),
-];
-
 /// Judges a run that was not told to stop.
 pub fn judge(evidence: &Evidence) -> Verdict {
     if evidence.missing.is_empty() {
-        // Every frame is there and whole. A launcher that had to be killed while it finished changes nothing; an error
-        // line does: what it complains about may be in the picture.
-        let class = if evidence.errors.is_empty() {
-            OutcomeClass::Ok
-        } else {
-            OutcomeClass::Suspect
-        };
-        return Verdict {
-            class,
-            message: cut(evidence.errors.join("\n")),
-        };
+        return all_here(evidence);
     }
-    let class = evidence
-        .errors
-        .iter()
-        .find_map(|line| class_of(line))
-        .unwrap_or(OutcomeClass::Transient);
+    let class = cause(&evidence.errors)
+        .or_else(|| cause(&evidence.warnings))
+        .map_or(OutcomeClass::Transient, |row| row.missing);
     let mut words: Vec<String> = Vec::new();
     words.extend(evidence.ended_by_agent.clone());
     words.extend(evidence.errors.iter().cloned());
+    words.extend(known_warnings(evidence).map(|(line, _)| line.clone()));
     words.push(missing_in_words(&evidence.missing));
     if evidence.ended_by_agent.is_none() {
         words.push(end_in_words(evidence));
@@ -93,12 +59,44 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     }
 }
 
-fn class_of(line: &str) -> Option<OutcomeClass> {
-    let lower = line.to_lowercase();
-    KNOWN
+/// Every frame is there and whole. A launcher that had to be killed while it finished changes nothing; an error line does,
+/// and a warning that is known to spoil pictures: what it complains about may be in them.
+fn all_here(evidence: &Evidence) -> Verdict {
+    let doubts: Vec<&str> = known_warnings(evidence)
+        .filter(|(_, row)| row.doubts)
+        .map(|(line, _)| line.as_str())
+        .collect();
+    let lines: Vec<&str> = evidence
+        .errors
         .iter()
-        .find(|(text, _)| lower.contains(text))
-        .map(|(_, class)| *class)
+        .map(String::as_str)
+        .chain(doubts)
+        .collect();
+    Verdict {
+        class: if lines.is_empty() {
+            OutcomeClass::Ok
+        } else {
+            OutcomeClass::Suspect
+        },
+        message: cut(lines.join("\n")),
+    }
+}
+
+/// Warnings that say something, each with its row.
+fn known_warnings(evidence: &Evidence) -> impl Iterator<Item = (&String, &'static Row)> {
+    evidence
+        .warnings
+        .iter()
+        .filter_map(|line| Some((line, catalogue::find(line)?)))
+        .filter(|(_, row)| row.weight != Weight::Noise)
+}
+
+/// The first line that says what is wrong, else the first that says that something is.
+fn cause(lines: &[String]) -> Option<&'static Row> {
+    let rows = || lines.iter().filter_map(|line| catalogue::find(line));
+    rows()
+        .find(|row| matches!(row.weight, Weight::Cause(_)))
+        .or_else(|| rows().find(|row| matches!(row.weight, Weight::Hint(_))))
 }
 
 fn missing_in_words(missing: &[(i64, Option<String>)]) -> String {
@@ -197,6 +195,40 @@ mod tests {
             ..Evidence::default()
         });
         assert_eq!(verdict.class, OutcomeClass::Suspect);
+    }
+
+    #[test]
+    fn warnings_that_spoil_pictures_make_them_suspect_and_explain_missing_ones() {
+        for (line, whole, missing) in [
+            (
+                "WARNING:After Effects warning: Project has missing fonts.",
+                OutcomeClass::Suspect,
+                OutcomeClass::Node,
+            ),
+            (
+                "WARNING:After Effects warning: logged one error  error: Unable to Render: File Not Found /a",
+                OutcomeClass::Suspect,
+                OutcomeClass::Template,
+            ),
+            (
+                "WARNING:After Effects warning: XMP metadata could not be written",
+                OutcomeClass::Ok,
+                OutcomeClass::Transient,
+            ),
+            (
+                "WARNING:something new",
+                OutcomeClass::Ok,
+                OutcomeClass::Transient,
+            ),
+        ] {
+            let mut evidence = Evidence {
+                warnings: vec![line.into()],
+                ..Evidence::default()
+            };
+            assert_eq!(judge(&evidence).class, whole, "{line}");
+            evidence.missing.push((1, None));
+            assert_eq!(judge(&evidence).class, missing, "{line}");
+        }
     }
 
     #[test]

@@ -237,6 +237,9 @@ impl Run {
                 Event::Error(line) if self.evidence.errors.len() < MAX_ERRORS => {
                     self.evidence.errors.push(line)
                 }
+                Event::Warning(line) if self.evidence.warnings.len() < MAX_ERRORS => {
+                    self.evidence.warnings.push(line)
+                }
                 Event::Finished => self.evidence.finished = true,
                 Event::Version(_) | Event::Warning(_) | Event::Error(_) => {}
             }

@@ -24,7 +24,10 @@ mod logs;
 #[cfg(unix)]
 mod shim;
 mod spool;
+#[cfg(unix)]
+mod stand_in_logs;
 mod stores;
 mod tiff_files;
 #[cfg(unix)]
 mod work;
+mod written_logs;
