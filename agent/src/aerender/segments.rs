@@ -42,6 +42,9 @@ const MARKS: &[(&str, Mark)] = &[
     ("USAGE:", Mark::Usage),
 ];
 
+/// Bytes of a part within which it says what it names; dates stand in front of that.
+const NAMED_WITHIN: usize = 128;
+
 /// The parts of a line, in order. A line that echoes a command line has none: what stands in it is somebody's arguments.
 pub fn segments(line: &str) -> Vec<(Mark, &str)> {
     if is_command_echo(line) {
@@ -74,14 +77,18 @@ fn push<'a>(parts: &mut Vec<(Mark, &'a str)>, mark: Mark, text: &'a str) {
     }
 }
 
-/// The mark that comes first, and its length; of those at one place the longest.
+/// The mark that comes first, and its length; of those at one place the longest. One pass: a line may be full of marks.
 fn next_mark(text: &str) -> Option<(usize, Mark, usize)> {
-    // Every mark has one of these; most lines have neither.
-    memchr::memchr2(b'A', b':', text.as_bytes()).or_else(|| text.find("aerender "))?;
-    MARKS
-        .iter()
-        .filter_map(|(needle, mark)| Some((text.find(needle)?, *mark, needle.len())))
-        .min_by_key(|(at, _, length)| (*at, std::cmp::Reverse(*length)))
+    let bytes = text.as_bytes();
+    (0..bytes.len())
+        .filter(|&at| b"aPWIAU".contains(&bytes[at]))
+        .find_map(|at| {
+            MARKS
+                .iter()
+                .filter(|(needle, _)| bytes[at..].starts_with(needle.as_bytes()))
+                .max_by_key(|(needle, _)| needle.len())
+                .map(|(needle, mark)| (at, *mark, needle.len()))
+        })
 }
 
 /// Whether a mark behind this text begins a part of its own.
@@ -106,7 +113,10 @@ fn divides(mark: Mark, before: &str, next: Mark, rest: &str) -> bool {
             matches!(next, Mark::Progress | Mark::Version) || rest.starts_with("aerender ")
         }
         // A name or a path of the user's may hold anything.
-        Mark::Progress => cased && !words::names_something(before),
+        Mark::Progress => {
+            let head = &before[..before.floor_char_boundary(NAMED_WITHIN)];
+            cased && !words::names_something(head)
+        }
         Mark::None | Mark::Version => cased,
         Mark::Usage => false,
     }

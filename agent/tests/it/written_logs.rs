@@ -213,6 +213,7 @@ fn endless_logs_read_to_their_end() {
         &b"x"[..],
         b"aerender ERROR: No comp was found \n",
         b"WARNING:\xff\n",
+        b"\"PROGRESS:",
     ] {
         let reading = read_log(Endless {
             left: 8 << 20,
