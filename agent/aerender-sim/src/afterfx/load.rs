@@ -205,6 +205,7 @@ fn layer(node: &Node, known: &flatrender_aep::Layer, comp: &Composition, sound: 
         LayerKind::Camera => "camera",
         LayerKind::Light => "light",
         LayerKind::Footage
+        | LayerKind::Placeholder
         | LayerKind::Solid
         | LayerKind::Precomp
         | LayerKind::Null

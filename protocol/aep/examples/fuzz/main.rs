@@ -7,6 +7,10 @@
 //! to `--findings`. It reads on a thread with a small stack, so that recursion without bound ends the process; the progress
 //! on stderr says from where to go on looking.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a fuzzer bounds the time of each execution"
+)]
 #![allow(
     clippy::print_stderr,
     clippy::print_stdout,
