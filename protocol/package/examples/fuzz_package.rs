@@ -1,4 +1,4 @@
-//! Throws broken and hostile archives at the reader: `fuzz -- --executions N --seed S`. Counts what came of them, and stops at
+//! Throws broken and hostile archives at the reader: `fuzz_package --executions N --seed S`. Counts what came of them, and stops at
 //! the first that breaks a promise: a panic, more bytes or memory than the limits allow, a name that is none, a digest that
 //! changes when the content is packed again, a file outside the folder or one left behind.
 

@@ -1,4 +1,4 @@
-//! Reads changed projects until something breaks: `fuzz --executions N [--from K] [--seed S] [--seconds T] [--samples DIR]
+//! Reads changed projects until something breaks: `fuzz_aep --executions N [--from K] [--seed S] [--seconds T] [--samples DIR]
 //! [--findings DIR]`.
 //!
 //! Every execution has a number; stream `--seed` and number give the same file whenever they are made again, so a long run is
