@@ -35,7 +35,7 @@ pub fn is_meant(program: &str, words: &[String]) -> bool {
         .map(|stem| stem.to_string_lossy().to_ascii_lowercase());
     let begins = words
         .first()
-        .is_some_and(|word| matches!(word.as_str(), "-m" | "-noui" | RUN));
+        .is_some_and(|word| matches!(word.as_str(), "-m" | "-noui"));
     stem.as_deref() == Some("afterfx") || (begins && words.iter().any(|word| word == RUN))
 }
 

@@ -563,8 +563,8 @@ fn a_run_without_values_keeps_every_byte() {
 #[test]
 fn other_words_than_afterfx_has_are_refused() {
     for words in [
-        vec!["-r"],
-        vec!["-r", "x.jsx", "-s", "1"],
+        vec!["-m", "-r"],
+        vec!["-m", "-r", "x.jsx", "-s", "1"],
         vec!["-noui", "-r", "/gone/x.jsx"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_aerender-sim"))
