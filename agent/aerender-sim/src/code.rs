@@ -43,9 +43,15 @@ pub struct Code {
 /// The stem is what stands before `_[#####]` in the output path; the agent uses the job's id.
 #[must_use]
 pub fn job_tag(stem: &str) -> u32 {
+    tag(stem.as_bytes())
+}
+
+/// [`job_tag`]'s hash of any bytes.
+#[must_use]
+pub fn tag(bytes: &[u8]) -> u32 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in stem.bytes() {
-        hash ^= u64::from(byte);
+    for byte in bytes {
+        hash ^= u64::from(*byte);
         hash = hash.wrapping_mul(0x0000_0100_0000_01b3);
     }
     let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();

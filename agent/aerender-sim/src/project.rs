@@ -96,6 +96,9 @@ pub fn find(
     let Ok(comp) = project.comp(name) else {
         return Err(Failure::not_found("No comp was found with the given name."));
     };
+    // it was read a moment ago; one that is gone now is found out by whoever renders
+    let file = arguments.project.as_ref().map(std::fs::read);
+    let file = file.and_then(Result::ok).unwrap_or_default();
     let size = (usize::from(comp.width), usize::from(comp.height));
     if size.0 * size.1 == 0 || size.0 * size.1 > MOST_PIXELS {
         let text = format!(
@@ -127,7 +130,7 @@ pub fn find(
         first_frame: first,
         frames: comp.frames,
         job: job_tag(stem),
-        values_digest: values::digest(project, comp),
+        values_digest: values::digest(project, comp, &file),
     };
     Ok(Opened {
         rate,

@@ -123,8 +123,9 @@ impl Node {
         inner + self.data.len() + self.kind.map_or(0, |kind| kind.len())
     }
 
+    /// The chunk as it is in a file.
     // as deep as MOST_DEPTH, which the reader keeps
-    fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(&self, out: &mut Vec<u8>) {
         out.extend(self.id);
         let length = u32::try_from(self.length()).unwrap_or(u32::MAX);
         out.extend(length.to_be_bytes());

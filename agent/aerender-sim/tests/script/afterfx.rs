@@ -434,6 +434,12 @@ fn first_code(farm: &Farm, project: &str) -> code::Code {
     code::read(&green, width as usize, height as usize).expect("a code in the frame")
 }
 
+fn digest(bytes: &[u8]) -> u32 {
+    let project = flatrender_aep::parse(bytes).expect("a project");
+    let comp = project.comp("Main").expect("the composition");
+    values::digest(&project, comp, bytes)
+}
+
 #[test]
 fn frames_of_the_prepared_project_carry_its_values() {
     let bytes = template();
@@ -445,10 +451,6 @@ fn frames_of_the_prepared_project_carry_its_values() {
         .report
         .expect("a report");
     assert!(report.complete(), "{report:#?}");
-    let digest = |bytes: &[u8]| {
-        let project = flatrender_aep::parse(bytes).expect("a project");
-        values::digest(&project, project.comp("Main").expect("the composition"))
-    };
     let (before, after) = (
         first_code(&farm, "t.aep"),
         first_code(&farm, "prepared/t.aep"),
@@ -458,6 +460,19 @@ fn frames_of_the_prepared_project_carry_its_values() {
         (digest(&bytes), digest(&farm.saved().0))
     );
     assert_ne!(before.values, after.values);
+}
+
+#[test]
+fn each_kind_of_value_alone_changes_the_digest() {
+    let bytes = template();
+    let (comp, at) = targets(&bytes);
+    let mut seen = std::collections::BTreeSet::from([digest(&bytes)]);
+    for change in every_kind(&comp, &at) {
+        let farm = Farm::new(&bytes);
+        let prepared = farm.run(&comp, &json!({"version": 1, "changes": [change]}));
+        assert!(prepared.report.expect("a report").complete(), "{change}");
+        assert!(seen.insert(digest(&farm.saved().0)), "{change}");
+    }
 }
 
 #[test]
