@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ttf_parser::{Face, name_id};
+use flatrender_package::postscript_names;
 
 use crate::failure::{Exit, Failure, last_cause};
 
@@ -16,8 +16,6 @@ const DEPTH: usize = 4;
 const MOST_FILES: usize = 20_000;
 /// Largest font file that is read.
 const MOST_BYTES: u64 = 128 << 20;
-/// Most fonts of one collection.
-const MOST_FACES: u32 = 256;
 
 /// PostScript names of the fonts in `folders`, or beside the project if none is named; `None` if there is no such folder.
 ///
@@ -65,7 +63,8 @@ fn gather(
             gather(&entry.path(), depth + 1, left, names)?;
         } else if kind.is_file() && is_font(&entry.path()) && entry.metadata()?.len() <= MOST_BYTES
         {
-            of_file(&fs::read(entry.path())?, names);
+            // what is no font has no names
+            names.extend(postscript_names(&fs::read(entry.path())?).unwrap_or_default());
         }
     }
     Ok(())
@@ -78,25 +77,4 @@ fn is_font(path: &Path) -> bool {
             .iter()
             .any(|known| extension.eq_ignore_ascii_case(known))
     })
-}
-
-/// The names of a file's fonts. What is no font has none.
-fn of_file(bytes: &[u8], names: &mut BTreeSet<String>) {
-    let faces = ttf_parser::fonts_in_collection(bytes).unwrap_or(1);
-    for index in 0..faces.min(MOST_FACES) {
-        let Ok(face) = Face::parse(bytes, index) else {
-            continue;
-        };
-        for name in face.names() {
-            if name.name_id == name_id::POST_SCRIPT_NAME {
-                // PostScript names are ASCII, in the old Macintosh encoding too
-                let ascii = || {
-                    name.name
-                        .is_ascii()
-                        .then(|| String::from_utf8_lossy(name.name).into_owned())
-                };
-                names.extend(name.to_string().or_else(ascii));
-            }
-        }
-    }
 }
