@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{AttemptId, Digest, JobId, NodeId, Ratio, Span};
+use crate::values::CompRef;
+use crate::{AttemptId, Digest, JobId, NodeId, Ratio, Source, Span};
 
 /// The protocol versions this build speaks.
 pub const PROTOCOL: std::ops::RangeInclusive<u16> = 1..=1;
@@ -205,15 +206,29 @@ pub enum Work {
     Frames(FramesWork),
     /// Make the film of published frames.
     Assemble(FilmWork),
+    /// Set a job's values in its project.
+    Prepare(PrepareWork),
+    /// Render the composition's own sound.
+    Sound(SoundWork),
+    /// Render one frame as a picture for people.
+    Snapshot(SnapshotWork),
+}
+
+impl Work {
+    /// End of its ordinals; 0 for work that has none.
+    pub fn until(&self) -> u32 {
+        match self {
+            Self::Frames(work) => work.span.hi,
+            Self::Assemble(_) | Self::Prepare(_) | Self::Sound(_) | Self::Snapshot(_) => 0,
+        }
+    }
 }
 
 /// A frame job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FramesWork {
-    /// The project file to render.
-    pub project: BlobRef,
-    /// Its file name when it was submitted; only the extension matters (`.aep`, `.aepx`).
-    pub project_name: String,
+    /// What to render from.
+    pub source: Source,
     /// The composition.
     pub composition: String,
     /// The ordinals, consecutive in display frames too.
@@ -228,6 +243,82 @@ pub struct FramesWork {
     pub output_template: String,
     /// Render settings template.
     pub settings_template: String,
+}
+
+/// A prepare attempt: values become part of the project, once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PrepareWork {
+    /// The package, and the media of the values as files.
+    pub source: Source,
+    /// The composition that will be rendered.
+    pub composition: CompRef,
+    /// A blob with [`Values`](crate::values::Values) as JSON.
+    pub values: BlobRef,
+    /// Where in the folder the prepared project is saved, beside the project.
+    pub prepared_name: String,
+}
+
+/// A sound attempt: the composition's own sound over the job's whole range, as AIFF.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SoundWork {
+    /// What to render from.
+    pub source: Source,
+    /// The composition.
+    pub composition: String,
+    /// The first display frame.
+    pub first_display: i64,
+    /// How many frames it is as long as.
+    pub frames: u32,
+    /// Frames a second, exact.
+    pub rate: Ratio,
+    /// Output module template.
+    pub output_template: String,
+    /// Render settings template.
+    pub settings_template: String,
+}
+
+/// A snapshot: one frame, scaled, as a picture for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotWork {
+    /// What to render from.
+    pub source: Source,
+    /// The composition.
+    pub composition: String,
+    /// The display frame.
+    pub display: i64,
+    /// Width and height of a right frame, in pixels.
+    pub frame: (u32, u32),
+    /// Width and height wanted, in pixels.
+    pub size: (u32, u32),
+    /// As which file.
+    pub format: PictureFormat,
+    /// What transparent pixels are put over where the format has no alpha: red, green, blue.
+    pub background: [u8; 3],
+    /// Output module template.
+    pub output_template: String,
+    /// Render settings template.
+    pub settings_template: String,
+}
+
+/// A picture for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PictureFormat {
+    /// PNG, transparency kept.
+    Png,
+    /// JPEG, over the background.
+    Jpeg,
+}
+
+impl PictureFormat {
+    /// The one name it has in SQL, JSON and on screens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+        }
+    }
 }
 
 /// An assembly.
@@ -334,6 +425,13 @@ pub enum UploadHeader {
         /// Whose.
         lease: LeaseKey,
     },
+    /// What else an attempt makes: a prepared project and its report, a sound, a snapshot.
+    Blob {
+        /// Whose.
+        lease: LeaseKey,
+        /// Digest and bytes of what follows.
+        blob: BlobRef,
+    },
 }
 
 /// What stands before the bytes of a frame.
@@ -419,8 +517,64 @@ pub struct Report {
     pub startup_ms: Option<u32>,
     /// From start to end.
     pub total_ms: u32,
-    /// The film, of an assembly.
-    pub film: Option<FilmReport>,
+    /// What it made, if it was not for frames.
+    pub made: Option<Made>,
+}
+
+impl Report {
+    /// The film, of an assembly that made one.
+    pub fn film(&self) -> Option<&FilmReport> {
+        match &self.made {
+            Some(Made::Film(film)) => Some(film),
+            Some(Made::Prepared(_) | Made::Sound(_) | Made::Snapshot(_)) | None => None,
+        }
+    }
+}
+
+/// What an attempt made beside frames; its blobs are stored before the report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Made {
+    /// A film.
+    Film(FilmReport),
+    /// A prepared project.
+    Prepared(PreparedReport),
+    /// The composition's own sound.
+    Sound(SoundReport),
+    /// A picture for people.
+    Snapshot(SnapshotReport),
+}
+
+/// A project that After Effects saved with a job's values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PreparedReport {
+    /// The project file.
+    pub project: BlobRef,
+    /// [`values::Report`](crate::values::Report) as JSON.
+    pub report: BlobRef,
+}
+
+/// A sound that was decoded again and is as long as the picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SoundReport {
+    /// Its bytes.
+    pub blob: BlobRef,
+    /// Samples of one channel.
+    pub samples: u64,
+    /// Samples a second.
+    pub rate: u32,
+    /// Channels.
+    pub channels: u16,
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotReport {
+    /// Its bytes.
+    pub blob: BlobRef,
+    /// Width, in pixels.
+    pub width: u32,
+    /// Height, in pixels.
+    pub height: u32,
 }
 
 /// How an attempt ended, seen by the agent.

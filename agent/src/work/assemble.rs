@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use flatrender_protocol::Digest;
 use flatrender_protocol::message::{
-    BlobRef, Ending, FilmManifest, FilmReport, FilmWork, OutcomeClass, Report,
+    BlobRef, Ending, FilmManifest, FilmReport, FilmWork, Made, OutcomeClass, Report,
 };
 use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
@@ -231,7 +231,7 @@ async fn hand_over<U: Uplink>(
             }
             if desk.stored.contains(&digest) {
                 let mut done = desk.report(Ending::Succeeded, OutcomeClass::Ok, String::new());
-                done.film = Some(report.clone());
+                done.made = Some(Made::Film(report.clone()));
                 return Some(done);
             }
             if let Some(reason) = desk.refused.remove(&digest) {

@@ -236,7 +236,7 @@ impl<U: Uplink> Desk<U> {
             startup_ms: record.startup_ms,
             total_ms: u32::try_from(now_unix_ms().saturating_sub(record.taken_unix_ms))
                 .unwrap_or(u32::MAX),
-            film: None,
+            made: None,
         }
     }
 
@@ -293,6 +293,11 @@ async fn walk<U: Uplink>(desk: &mut Desk<U>) -> Result<(), JournalError> {
             let report = match &desk.journal.record().lease.work {
                 Work::Frames(work) => render::render(desk, work.clone()).await?,
                 Work::Assemble(work) => assemble::assemble(desk, work.clone()).await?,
+                Work::Prepare(_) | Work::Sound(_) | Work::Snapshot(_) => Some(desk.report(
+                    Ending::Failed,
+                    OutcomeClass::Node,
+                    "this version of the agent renders frames and makes films only".to_owned(),
+                )),
             };
             let Some(report) = report else {
                 return Ok(());

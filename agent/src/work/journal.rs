@@ -99,10 +99,7 @@ impl Journal {
         let folder = attempts.join(lease.key.attempt.to_string());
         std::fs::create_dir_all(&folder).map_err(while_("make", &folder))?;
         durable::sync_folder(attempts).map_err(while_("sync", attempts))?;
-        let until = match &lease.work {
-            Work::Frames(work) => work.span.hi,
-            Work::Assemble(_) => 0,
-        };
+        let until = lease.work.until();
         let record = Record {
             version: VERSION,
             lease,
@@ -240,7 +237,7 @@ impl Journal {
             Work::Frames(work) => (work.span.lo..self.record.until)
                 .filter(|ordinal| !self.handed.contains(ordinal))
                 .collect(),
-            Work::Assemble(_) => Vec::new(),
+            Work::Assemble(_) | Work::Prepare(_) | Work::Sound(_) | Work::Snapshot(_) => Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flatrender_protocol::Layer;
 use flatrender_protocol::message::{FramesWork, OutcomeClass};
 use tokio::sync::OwnedMutexGuard;
 
@@ -32,13 +33,24 @@ pub(super) async fn begin<U: Uplink>(
         })));
     };
     let room = Arc::clone(&desk.room);
-    let pinned = match desk.attend(fetch::pinned(&room, &work.project)).await {
+    let [
+        Layer::File {
+            blob: project_blob, ..
+        },
+    ] = &work.source.layers[..]
+    else {
+        return Ok(Some(Err(Failure {
+            class: OutcomeClass::Node,
+            message: "this version of the agent renders bare project files only".into(),
+        })));
+    };
+    let pinned = match desk.attend(fetch::pinned(&room, project_blob)).await {
         None => return Ok(None),
         Some(Err(failure)) => return Ok(Some(Err(failure))),
         Some(Ok(pinned)) => pinned,
     };
     let (scratch, out) = (desk.journal.scratch(), desk.journal.scratch().join("out"));
-    let project = scratch.join(match Path::new(&work.project_name).extension() {
+    let project = scratch.join(match Path::new(&work.source.project).extension() {
         Some(extension) if extension.eq_ignore_ascii_case("aepx") => "project.aepx",
         _ => "project.aep",
     });

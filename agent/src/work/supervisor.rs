@@ -5,9 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use flatrender_protocol::message::{
-    Held, Lease, LeaseKey, Report, ToAgent, ToController, Verdict, Work,
-};
+use flatrender_protocol::message::{Held, Lease, LeaseKey, Report, ToAgent, ToController, Verdict};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -343,10 +341,7 @@ impl<U: Uplink> Supervisor<U> {
             key,
             Attempt {
                 told,
-                until: match &record.lease.work {
-                    Work::Frames(_) => record.until,
-                    Work::Assemble(_) => 0,
-                },
+                until: record.until,
                 started: false,
                 ended: matches!(record.step, Step::Ended(_)),
                 report: None,

@@ -256,7 +256,7 @@ async fn uploads(connection: &Connection, state: &State, speak: &mpsc::Sender<To
                 .lock()
                 .unwrap()
                 .push(String::from_utf8_lossy(&bytes).into_owned()),
-            UploadHeader::Film { lease, blob } => {
+            UploadHeader::Film { lease, blob } | UploadHeader::Blob { lease, blob } => {
                 state.blobs.lock().unwrap().insert(blob.digest, bytes);
                 let digest = blob.digest;
                 let _ = speak.send(ToAgent::BlobStored { lease, digest }).await;

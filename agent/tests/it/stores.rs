@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use flatrender_protocol::message::{
     BlobRef, FilmWork, FrameHeader, FramesWork, Lease, LeaseKey, Measures, Packing, Work,
 };
-use flatrender_protocol::{AttemptId, Digest, JobId, Ratio, Span};
+use flatrender_protocol::{AttemptId, Digest, JobId, Ratio, Source, Span};
 
 /// Waits for `condition`, for at most `limit`.
 pub async fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
@@ -29,11 +29,13 @@ pub fn frames_lease(lo: u32, hi: u32, first_display: i64, project: &[u8]) -> Lea
         job: JobId::new(),
         job_name: "a job".into(),
         work: Work::Frames(FramesWork {
-            project: BlobRef {
-                digest: Digest::of(project),
-                bytes: project.len() as u64,
-            },
-            project_name: "film.aep".into(),
+            source: Source::bare(
+                BlobRef {
+                    digest: Digest::of(project),
+                    bytes: project.len() as u64,
+                },
+                "film.aep",
+            ),
             composition: "Main".into(),
             span: Span::new(lo, hi).unwrap(),
             first_display,

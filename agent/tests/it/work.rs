@@ -491,7 +491,7 @@ fn an_assembly_makes_a_film_and_reports_when_it_is_stored() {
     });
     let report = controller.report(key);
     assert_eq!(report.ending, Ending::Succeeded, "{report:?}");
-    let made = report.film.unwrap();
+    let made = report.film().unwrap().clone();
     assert_eq!(
         (made.frames, made.width, made.height, made.sound),
         (10, 64, 36, false)

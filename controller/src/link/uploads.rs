@@ -136,6 +136,9 @@ async fn receive(session: &Session, stream: &mut RecvStream) -> Result<(), Faile
         UploadHeader::Frame(header) => frame(session, stream, header).await,
         UploadHeader::Film { lease, blob } => film(session, stream, lease, &blob).await,
         UploadHeader::Log { lease } => log(session, stream, lease).await,
+        UploadHeader::Blob { .. } => Err(Failed::Refused(
+            "this controller takes frames, films and logs only".to_owned(),
+        )),
     }
 }
 

@@ -217,7 +217,7 @@ impl Leader {
         lease: &Lease,
         mut report: Report,
     ) -> Result<(), StoreError> {
-        let wrong = match &report.film {
+        let wrong = match report.film() {
             None => Some("success was reported without a film".to_owned()),
             Some(film) => self.film_wrong(lease.job, film).await,
         };
@@ -227,14 +227,14 @@ impl Leader {
             let now = std::time::Instant::now();
             return self.failed(lease.node, lease, &report, now).await;
         }
-        let Some(film) = &report.film else {
+        let Some(film) = report.film().cloned() else {
             return Ok(());
         };
         let mut tx = self.begin().await?;
         let open = jobs::lock(&mut tx, &[lease.job]).await?;
         let end = super::report::end_of(&report);
         let live = leases::end(&mut tx, lease.key, AttemptState::Succeeded, &end).await?;
-        if live && !open.is_empty() && exports::ready(&mut tx, lease.job, lease.key, film).await? {
+        if live && !open.is_empty() && exports::ready(&mut tx, lease.job, lease.key, &film).await? {
             let event = self
                 .step(&mut tx, lease.job, JobEvent::FilmPublished, None)
                 .await?;

@@ -6,7 +6,7 @@ use flatrender_protocol::message::{
     BlobRef, FramesWork, Lease as LeaseMessage, LeaseKey, ToAgent, Work,
 };
 use flatrender_protocol::state::{AttemptState, JobEvent, JobState};
-use flatrender_protocol::{AttemptId, JobId, NodeId, Span};
+use flatrender_protocol::{AttemptId, JobId, NodeId, Source, Span};
 
 use super::{JobFacts, Leader};
 use crate::plan::{Lease, LeaseWork, spans};
@@ -237,11 +237,13 @@ fn frames_message(facts: &JobFacts, key: LeaseKey, span: Span) -> Option<LeaseMe
         job: row.id,
         job_name: row.name.clone(),
         work: Work::Frames(FramesWork {
-            project: BlobRef {
-                digest: row.package,
-                bytes: row.package_bytes,
-            },
-            project_name: row.project_name.clone(),
+            source: Source::bare(
+                BlobRef {
+                    digest: row.package,
+                    bytes: row.package_bytes,
+                },
+                &row.project_name,
+            ),
             composition: row.composition.clone(),
             span,
             first_display: row.frames.display(span.lo)?,

@@ -8,7 +8,7 @@ use flatrender_controller::blobs::Area;
 use flatrender_controller::farm::{Farm, FromAgent, Input, SessionId};
 use flatrender_protocol::message::{
     BlobRef, Ending, EnrolRequest, FilmReport, FrameHeader, FrameOutcome, FramesWork, Held,
-    Inventory, Lease, LeaseKey, Measures, OutcomeClass, Packing, Report, ToAgent, Work,
+    Inventory, Lease, LeaseKey, Made, Measures, OutcomeClass, Packing, Report, ToAgent, Work,
 };
 use flatrender_protocol::{Digest, NodeId};
 use time::OffsetDateTime;
@@ -116,7 +116,7 @@ impl FakeAgent {
         let lease = self.leased().await;
         match lease.work {
             Work::Frames(work) => (lease.key, work),
-            Work::Assemble(work) => panic!("frames were awaited, not {work:?}"),
+            other => panic!("frames were awaited, not {other:?}"),
         }
     }
 
@@ -197,7 +197,7 @@ impl FakeAgent {
             log_tail: String::new(),
             startup_ms: Some(5),
             total_ms: 50,
-            film,
+            made: film.map(Made::Film),
         };
         self.say(FromAgent::Report(Box::new(report))).await;
     }
@@ -213,6 +213,9 @@ impl FakeAgent {
                 }
                 self.report(lease.key, Ending::Succeeded, OutcomeClass::Ok, "")
                     .await;
+            }
+            Work::Prepare(_) | Work::Sound(_) | Work::Snapshot(_) => {
+                panic!("nobody asked for {:?}", lease.work)
             }
             Work::Assemble(work) => {
                 let film = Bytes::from(format!("film of {}", lease.job));

@@ -234,7 +234,7 @@ async fn what_an_agent_says_is_made_storable() {
         log_tail: format!("{}\0the end", "x".repeat(100_000)),
         startup_ms: None,
         total_ms: 5,
-        film: None,
+        made: None,
     };
     session.say(&ToController::Report(report.clone())).await;
     match stage.said(&session).await {
