@@ -19,6 +19,7 @@ fn bench_farm() {
         agents: 1,
         frame_ms: 0,
         startup_ms: 0,
+        limits: "",
     });
     let database = runtime.block_on(farm.database());
     runtime.block_on(durable(&database));
@@ -76,6 +77,7 @@ fn throughput(runtime: &tokio::runtime::Runtime) {
         agents: 3,
         frame_ms: 0,
         startup_ms: 0,
+        limits: "",
     });
     let database = runtime.block_on(farm.database());
     for (width, height) in [(64, 36), (1280, 720)] {
@@ -147,6 +149,7 @@ fn first_start() {
             agents: 0,
             frame_ms: 0,
             startup_ms: 0,
+            limits: "",
         });
         first.push(farm.first_start.as_millis());
         farm.stop_controller();

@@ -48,6 +48,8 @@ pub struct Setup {
     pub agents: usize,
     pub frame_ms: u64,
     pub startup_ms: u64,
+    /// A `[limits]` table for the agents' configuration; empty for the real deadlines.
+    pub limits: &'static str,
 }
 
 pub struct Farm {
@@ -66,6 +68,7 @@ pub struct Agent {
     pub name: String,
     home: PathBuf,
     child: Option<Child>,
+    faults: Value,
 }
 
 impl Farm {
@@ -90,12 +93,16 @@ impl Farm {
             farm.enrol(&format!("node-{n}"));
             farm.start_agent(n);
         }
-        let nodes = farm.setup.agents;
-        farm.until("every agent is online", |farm| {
+        farm.until_online(farm.setup.agents);
+        farm
+    }
+
+    /// Waits until so many agents are online.
+    pub fn until_online(&self, nodes: usize) {
+        self.until("every agent is online", |farm| {
             let found = farm.flatctl(&["node", "ls", "--json"]);
             (found.matches("\"online\"").count() == nodes).then_some(())
         });
-        farm
     }
 
     /// Starts `dev` and waits for its line; answers how long that took.
@@ -144,14 +151,16 @@ impl Farm {
         );
         let mark = home.join("after-effects/crash-repair.mark");
         let config = format!(
-            "renderer = {:?}\nkind = \"dedicated\"\nshim_unclaimed_seconds = 5\ncrash_repair_marks = [{mark:?}]\n",
-            programs().join("aerender-sim")
+            "renderer = {:?}\nkind = \"dedicated\"\nshim_unclaimed_seconds = 5\ncrash_repair_marks = [{mark:?}]\n{}",
+            programs().join("aerender-sim"),
+            self.setup.limits,
         );
         std::fs::write(home.join("agent.toml"), config).expect("written");
         self.agents.push(Agent {
             name: name.to_owned(),
             home,
             child: None,
+            faults: Value::Array(Vec::new()),
         });
     }
 
@@ -170,6 +179,7 @@ impl Farm {
             "startup_ms": self.setup.startup_ms,
             "seed": n,
             "home": self.agents[n].home.join("after-effects"),
+            "faults": self.agents[n].faults,
         });
         let child = Command::new(programs().join("flatrender-agent"))
             .args(["run", "--data-dir"])
@@ -182,6 +192,15 @@ impl Farm {
             .spawn()
             .expect("the agent starts");
         self.agents[n].child = Some(child);
+    }
+
+    /// Ends an agent in an orderly way and starts it again with other faults of its renderer.
+    pub fn restart_agent(&mut self, n: usize, faults: Value) {
+        if let Some(mut child) = self.agents[n].child.take() {
+            terminate(&mut child);
+        }
+        self.agents[n].faults = faults;
+        self.start_agent(n);
     }
 
     /// kill -9.
@@ -363,17 +382,7 @@ impl Drop for Farm {
             .iter_mut()
             .filter_map(|agent| agent.child.take());
         for mut child in agents.chain(self.controller.take()) {
-            Command::new("kill")
-                .arg(child.id().to_string())
-                .status()
-                .ok();
-            let deadline = Instant::now() + Duration::from_secs(20);
-            while child.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline
-            {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            child.kill().ok();
-            child.wait().ok();
+            terminate(&mut child);
         }
         // Shims without an agent end by themselves after 5 s; the folder must outlive them.
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -388,6 +397,20 @@ impl Drop for Farm {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// Asks a process to end, and ends it when it does not.
+fn terminate(child: &mut Child) {
+    Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .ok();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while child.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().ok();
+    child.wait().ok();
 }
 
 fn setting_wait() -> u64 {

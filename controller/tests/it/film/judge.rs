@@ -52,11 +52,15 @@ pub async fn rows(database: &PgPool, job: &str) -> Vec<Published> {
         .collect()
 }
 
-/// The film shows each frame of the job once, in order.
-pub fn film_is_right(film: &Path, job: &str, first: i64, frames: u32) {
-    let codes = read_film(film).expect("a film");
-    let values = codes.iter().flatten().map(|code| code.values).next();
-    let wanted: Vec<Option<Code>> = (0..i64::from(frames))
+/// The codes that a right film of a job shows.
+pub fn wanted_codes(
+    shown: &[Option<Code>],
+    job: &str,
+    first: i64,
+    frames: u32,
+) -> Vec<Option<Code>> {
+    let values = shown.iter().flatten().map(|code| code.values).next();
+    (0..i64::from(frames))
         .map(|n| {
             Some(Code {
                 job: job_tag(job),
@@ -64,10 +68,20 @@ pub fn film_is_right(film: &Path, job: &str, first: i64, frames: u32) {
                 values: values.unwrap_or_default(),
             })
         })
-        .collect();
-    let wrong: Vec<usize> = (0..wanted.len().max(codes.len()))
-        .filter(|n| wanted.get(*n) != codes.get(*n))
-        .collect();
+        .collect()
+}
+
+/// Places at which a film does not show what it should, missing and surplus ones included.
+pub fn wrong_frames(shown: &[Option<Code>], wanted: &[Option<Code>]) -> Vec<usize> {
+    (0..wanted.len().max(shown.len()))
+        .filter(|n| wanted.get(*n) != shown.get(*n))
+        .collect()
+}
+
+/// The film shows each frame of the job once, in order.
+pub fn film_is_right(film: &Path, job: &str, first: i64, frames: u32) {
+    let codes = read_film(film).expect("a film");
+    let wrong = wrong_frames(&codes, &wanted_codes(&codes, job, first, frames));
     assert!(
         wrong.is_empty(),
         "frames {wrong:?} of {} are wrong in {}",

@@ -12,6 +12,7 @@
 
 mod bench;
 mod farm;
+mod faults;
 mod judge;
 mod kills;
 mod restart;

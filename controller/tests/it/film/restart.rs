@@ -30,6 +30,7 @@ fn runs(count: u64, seed: u64) {
         agents: 2,
         frame_ms: 40,
         startup_ms: 100,
+        limits: "",
     });
     let project = farm.project(320, 180, Rational::whole(25), FRAMES);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -83,6 +83,7 @@ fn films(folder: &Path) {
         agents: 2,
         frame_ms: 0,
         startup_ms: 50,
+        limits: "",
     });
     for (n, sample) in SAMPLES.iter().enumerate() {
         let name = format!("sample-{n}");
