@@ -20,6 +20,7 @@ const FEW: usize = 3;
 impl Leader {
     pub(super) async fn expire(&mut self, now: Instant) -> Result<(), StoreError> {
         self.shift_after_stall(now);
+        self.end_patience(now);
         let due: Vec<NodeId> = self
             .watch
             .iter()
@@ -106,6 +107,13 @@ impl Leader {
             .filter(|node| self.sessions.contains_key(node))
             .count();
         back * 100 >= holders.len() * 95
+    }
+
+    /// A new leader copies nothing while those who held leases are on their way back with what they rendered meanwhile.
+    fn end_patience(&mut self, now: Instant) {
+        if self.snapshot.no_copies_until == Some(self.patient_until) && self.may_expire(now) {
+            self.snapshot.no_copies_until = None;
+        }
     }
 
     /// Over a tenth of the online nodes silent within one silence limit: it is the network, not they.

@@ -85,6 +85,7 @@ impl Leader {
                 stopping: false,
             });
         }
+        leader.snapshot.no_copies_until = Some(leader.patient_until);
         leader.grant_films().await?;
         Ok(leader)
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flatrender_controller::farm::Settings;
 use flatrender_protocol::message::{Ending, FrameOutcome, Held, OutcomeClass, ToAgent, Verdict};
 use flatrender_protocol::state::{JobState, Link};
 
@@ -160,6 +161,47 @@ async fn a_new_leader_finds_everything_as_it_was() {
     .await
     .unwrap();
     assert_eq!(twice, 0, "nothing that was published is leased again");
+    farm.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_leader_copies_nothing_while_the_holders_come_back() {
+    let settings = Settings {
+        takeover_grace_ms: 20_000,
+        lost_after_ms: 60_000,
+        ..quick()
+    };
+    let farm = TestFarm::start(settings).await;
+    let job = farm.submit(1).await;
+    let mut holder = FakeAgent::join(&farm.farm, "holder").await;
+    let (key, work) = holder.frames_leased().await;
+    let node = holder.disconnect().await;
+    let farm = farm.crash_and_restart().await;
+    // Three times as long as a silence takes.
+    let mut idle = FakeAgent::join(&farm.farm, "idle").await;
+    assert!(idle.nothing_leased(Duration::from_millis(1_200)).await);
+    assert_eq!(
+        farm.farm.node(node).await.unwrap().unwrap().link,
+        Link::Silent
+    );
+    let held = Held {
+        lease: key,
+        until: work.span.hi,
+        ended: false,
+    };
+    let mut back = FakeAgent::connect(&farm.farm, node, vec![held]).await;
+    for ordinal in work.span.ordinals() {
+        assert_eq!(back.frame(key, ordinal).await, FrameOutcome::Published);
+    }
+    back.report(key, Ending::Succeeded, OutcomeClass::Ok, "")
+        .await;
+    farm.until_state(job.id, JobState::Assembling).await;
+    let copies: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM render.frame_jobs WHERE speculative")
+            .fetch_one(&farm.admin)
+            .await
+            .unwrap();
+    assert_eq!(copies, 0);
     farm.stop().await;
 }
 
