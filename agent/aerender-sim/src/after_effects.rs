@@ -12,6 +12,7 @@ use crate::picture::Painter;
 use crate::project::{self, Opened};
 use crate::queue::{self, Item};
 use crate::settings::{Settings, Status};
+use crate::sound::Mix;
 use crate::speech::{Language, Words};
 use crate::templates;
 use crate::timecode::date;
@@ -233,8 +234,8 @@ impl Work<'_> {
         let settings = templates::render_settings(settings_template.as_deref())?;
         let module = named(&arguments.output_template, &item.output_template);
         let format = templates::output_module(module.as_deref(), &self.settings.output_templates)?;
-        let sequence = match (asked.sequence, &item.output) {
-            (Some(sequence), _) => sequence,
+        let sequence = match (&asked.sequence, &item.output) {
+            (Some(sequence), _) => sequence.clone(),
             (None, Some(own)) if item.status != Status::NeedsOutput => Sequence::parse(own)?,
             (None, _) => {
                 let text = "Specified render queue item needs output file but none provided.";
@@ -261,15 +262,18 @@ impl Work<'_> {
             sequence: &sequence,
             arguments,
         };
-        self.render_opened(opened, &dressed, voice)
+        let mix = || mix(&asked, &item.comp);
+        self.render_opened(opened, &dressed, mix, voice)
     }
 
     fn render_opened(
         &self,
         opened: Opened,
         dressed: &Dressed<'_>,
+        mix: impl FnOnce() -> Result<Mix, Failure>,
         voice: &mut Voice,
     ) -> Result<(), Ended> {
+        let first_frame = opened.scene.first_frame;
         let name = opened.scene.name.clone();
         let size = opened.scene.size;
         let painter = Painter::new(opened.scene);
@@ -292,10 +296,11 @@ impl Work<'_> {
             window,
             rate: opened.rate,
             display_base: opened.display_base,
+            first_frame,
         };
         voice.queue(&format!("{}: {}", now(), self.words().starting(&name)))?;
         voice.queue("")?;
-        for line in header::lines(&run, dressed, size, self.arguments.sound) {
+        for line in header::lines(&run, dressed, size) {
             voice.queue(&self.words().header(&line))?;
         }
         if let [first, ..] = &opened.missing[..]
@@ -303,7 +308,11 @@ impl Work<'_> {
         {
             return self.missing_footage(first, opened.missing.len(), voice);
         }
-        run.render(voice)?;
+        if dressed.format.is_whole() {
+            run.render_sound(&mix()?, voice)?;
+        } else {
+            run.render(voice)?;
+        }
         self.finished(&name, voice)
     }
 
@@ -329,6 +338,32 @@ struct Asked<'a> {
     folder: &'a Path,
     arguments: &'a Arguments,
     sequence: Option<Sequence>,
+}
+
+/// The sound of what is asked for.
+fn mix(asked: &Asked<'_>, comp: &str) -> Result<Mix, Failure> {
+    let Ok(comp) = asked.project.comp(comp) else {
+        return Err(Failure::not_found("No comp was found with the given name."));
+    };
+    // it was read a moment ago; without it only the levels are not known
+    let file = asked.arguments.project.as_ref().map(std::fs::read);
+    let file = file.and_then(Result::ok).unwrap_or_default();
+    Mix::new(asked.project, comp, &file, asked.folder).map_err(|error| {
+        // After Effects names neither file nor cause; whoever looks for them finds them behind its text.
+        let text = "Could not read from source. Please check the settings and try again.";
+        Failure::runtime(&format!("{text} ({})", causes(&error)))
+    })
+}
+
+/// An error with its causes.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = format!("failed to {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    text
 }
 
 fn now() -> String {

@@ -56,6 +56,8 @@ pub struct Run<'a> {
     pub rate: Rate,
     /// The display frame at timecode zero.
     pub display_base: i64,
+    /// The display frame that is the composition's first.
+    pub first_frame: i64,
 }
 
 /// A frame under work.
@@ -145,7 +147,7 @@ impl Run<'_> {
         })
     }
 
-    fn pause(&self, frame: i64) {
+    pub(crate) fn pause(&self, frame: i64) {
         let whole = self.settings.frame_time(frame);
         let pause = if self.settings.unkind {
             whole / STEPS
@@ -211,7 +213,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn no_file(&self) -> Failure {
+    pub(crate) fn no_file(&self) -> Failure {
         let folder = self.sequence.folder().display();
         Failure::runtime(&format!(
             "Error in output for render queue item 1, output module 1. Can not create a file in directory {folder}. \
@@ -230,6 +232,8 @@ impl Run<'_> {
         };
         match self.format {
             Format::Tiff => Ok(file_bytes(&canvas)),
+            // sound has no pictures: `whole` writes it
+            Format::Aiff => Ok(Vec::new()),
             Format::Png => png_bytes(&canvas).map_err(|error| trouble("make a PNG file", &error)),
         }
     }
@@ -276,13 +280,14 @@ impl Run<'_> {
     }
 
     fn line(&self, flight: &Flight) -> String {
-        let shown = self.shown(flight.frame);
-        let seconds = flight.since.elapsed().as_secs();
-        format!(
-            "{shown} ({}): {}",
-            flight.place + 1,
-            self.words.seconds(seconds)
-        )
+        self.progress(flight.frame, flight.place, flight.since)
+    }
+
+    /// The line of a frame that is done, the one with this place in the run from 0.
+    pub(crate) fn progress(&self, frame: i64, place: usize, since: Instant) -> String {
+        let shown = self.shown(frame);
+        let seconds = self.words.seconds(since.elapsed().as_secs());
+        format!("{shown} ({}): {seconds}", place + 1)
     }
 
     /// A display frame as this project shows it.

@@ -23,12 +23,7 @@ pub struct Dressed<'a> {
 
 /// The lines (`reference/aerender.md` 2.2).
 #[must_use]
-pub fn lines(
-    run: &Run<'_>,
-    dressed: &Dressed<'_>,
-    (width, height): (usize, usize),
-    sound: bool,
-) -> Vec<String> {
+pub fn lines(run: &Run<'_>, dressed: &Dressed<'_>, (width, height): (usize, usize)) -> Vec<String> {
     let (start, end) = run.range;
     let skip = if dressed.settings.skip_existing {
         "On"
@@ -70,7 +65,7 @@ pub fn lines(
         format!("Skip Existing Files: {skip}"),
         String::new(),
     ];
-    lines.extend(module_lines(run, dressed, (width, height), sound));
+    lines.extend(module_lines(run, dressed, (width, height)));
     lines
 }
 
@@ -78,9 +73,11 @@ fn module_lines(
     run: &Run<'_>,
     dressed: &Dressed<'_>,
     (width, height): (usize, usize),
-    sound: bool,
 ) -> Vec<String> {
-    let sound = if sound { "On" } else { "Off" };
+    let sound = match dressed.format {
+        Format::Aiff => "48.000 kHz / 16 bit / Stereo",
+        Format::Tiff | Format::Png => "Off",
+    };
     vec![
         format!("Output Module: {}", dressed.module),
         format!("Output To: {}", run.sequence.pattern()),

@@ -32,6 +32,7 @@
 
 pub mod after_effects;
 pub mod afterfx;
+pub mod aiff;
 pub mod arguments;
 pub mod canvas;
 pub mod code;
@@ -51,6 +52,7 @@ pub mod picture;
 pub mod project;
 pub mod queue;
 pub mod settings;
+pub mod sound;
 pub mod speech;
 pub mod templates;
 pub mod text;
@@ -58,5 +60,6 @@ pub mod tiff;
 pub mod timecode;
 pub mod values;
 pub mod voice;
+pub mod whole;
 
 pub use film::read_film;

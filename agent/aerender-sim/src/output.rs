@@ -16,7 +16,8 @@ pub struct Sequence {
     before: String,
     digits: usize,
     after: String,
-    extension: &'static str,
+    bare: String,
+    format: Format,
 }
 
 impl Sequence {
@@ -46,17 +47,22 @@ impl Sequence {
             before,
             digits: digits.min(MOST_DIGITS),
             after: after.to_owned(),
-            extension: Format::Tiff.extension(),
+            bare: bare.to_owned(),
+            format: Format::Tiff,
         })
     }
 
     /// With the extension of a format.
     #[must_use]
     pub fn written_as(self, format: Format) -> Self {
-        Self {
-            extension: format.extension(),
-            ..self
-        }
+        Self { format, ..self }
+    }
+
+    /// The file of a format that writes one for the whole range: marks for a number stay as they are.
+    #[must_use]
+    pub fn whole(&self) -> PathBuf {
+        let name = format!("{}.{}", self.bare, self.format.extension());
+        self.folder.join(name)
     }
 
     /// The file of a display frame with an extension that nobody asked for.
@@ -83,15 +89,21 @@ impl Sequence {
         let digits = self.digits;
         self.folder.join(format!(
             "{}{frame:0digits$}{}.{}",
-            self.before, self.after, self.extension
+            self.before,
+            self.after,
+            self.format.extension()
         ))
     }
 
     /// The path with the place of the number, as After Effects prints it.
     #[must_use]
     pub fn pattern(&self) -> String {
+        if self.format.is_whole() {
+            return self.whole().display().to_string();
+        }
         let marks = "#".repeat(self.digits);
-        let name = format!("{}[{marks}]{}.{}", self.before, self.after, self.extension);
+        let extension = self.format.extension();
+        let name = format!("{}[{marks}]{}.{extension}", self.before, self.after);
         self.folder.join(name).display().to_string()
     }
 }

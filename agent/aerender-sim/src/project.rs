@@ -174,25 +174,20 @@ fn texts(comp: &Composition) -> Vec<String> {
 /// The files that the composition shows and that are neither where the project says nor beside it.
 fn missing_files(project: &Project, comp: &Composition, folder: &Path) -> Vec<String> {
     let uses = project.missing_footage(comp).into_iter();
-    uses.filter(|file| !is_here(&file.file, folder))
+    uses.filter(|file| place(&file.file, folder).is_none())
         .map(|file| file.path)
         .collect()
 }
 
-fn is_here(file: &FileRef, folder: &Path) -> bool {
-    if file.is_absolute() && Path::new(&file.path).exists() {
-        return true;
+/// Where a file is: at its path, or beside the project in `folder`.
+pub(crate) fn place(file: &FileRef, folder: &Path) -> Option<PathBuf> {
+    let stored = Path::new(&file.path);
+    if file.is_absolute() && stored.exists() {
+        return Some(stored.to_owned());
     }
-    file.beside_project().is_some_and(|(up, parts)| {
-        let mut place = folder;
-        for _ in 0..up {
-            match place.parent() {
-                Some(parent) => place = parent,
-                None => return false,
-            }
-        }
-        place.join(parts.iter().collect::<PathBuf>()).exists()
-    })
+    let (up, parts) = file.beside_project()?;
+    let below = folder.ancestors().nth(usize::try_from(up).ok()?)?;
+    Some(below.join(parts.iter().collect::<PathBuf>())).filter(|path| path.exists())
 }
 
 /// The warning about frames that lie outside the composition, if there are some.

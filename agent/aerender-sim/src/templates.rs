@@ -20,9 +20,11 @@ const SKIPS_EXISTING: &str = "Multi-Machine Settings";
 /// The only stock template of a still sequence that is not Photoshop's.
 pub const TIFF_SEQUENCE: &str = "TIFF Sequence with Alpha";
 
+/// The stock template that writes sound and no picture.
+pub const AIFF: &str = "AIFF 48kHz";
+
 /// The other output module templates.
-const OTHER_OUTPUTS: [&str; 11] = [
-    "AIFF 48kHz",
+const OTHER_OUTPUTS: [&str; 10] = [
     "Alpha Only",
     "H.264 - Match Render Settings -  5 Mbps",
     "H.264 - Match Render Settings - 15 Mbps",
@@ -69,6 +71,8 @@ pub enum Format {
     Tiff,
     /// PNG files, one a frame; no stock template does that.
     Png,
+    /// One AIFF file of sound.
+    Aiff,
 }
 
 impl Format {
@@ -78,6 +82,7 @@ impl Format {
         match self {
             Self::Tiff => "tif",
             Self::Png => "png",
+            Self::Aiff => "aif",
         }
     }
 
@@ -87,6 +92,16 @@ impl Format {
         match self {
             Self::Tiff => "TIFF Sequence",
             Self::Png => "PNG Sequence",
+            Self::Aiff => "AIFF",
+        }
+    }
+
+    /// Whether the whole range goes into one file.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        match self {
+            Self::Aiff => true,
+            Self::Tiff | Self::Png => false,
         }
     }
 }
@@ -107,9 +122,12 @@ pub fn output_module(
     if name == TIFF_SEQUENCE {
         return Ok(Format::Tiff);
     }
+    if name == AIFF {
+        return Ok(Format::Aiff);
+    }
     if OTHER_OUTPUTS.contains(&name) {
         return Err(Failure::runtime(&format!(
-            "the output module template \"{name}\" can not be written here, only \"{TIFF_SEQUENCE}\" can."
+            "the output module template \"{name}\" can not be written here, only \"{TIFF_SEQUENCE}\" and \"{AIFF}\" can."
         )));
     }
     let text = "No output module template was found with the given name.";
@@ -138,7 +156,7 @@ mod tests {
         assert_eq!(
             movie.text,
             "aerender Error: After Effects error: the output module template \"Lossless\" can not be written here, \
-             only \"TIFF Sequence with Alpha\" can."
+             only \"TIFF Sequence with Alpha\" and \"AIFF 48kHz\" can."
         );
         let unknown = output_module(Some("PNG Sequence"), &none).unwrap_err();
         assert_eq!(

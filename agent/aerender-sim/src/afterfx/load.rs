@@ -6,13 +6,14 @@
 //! green, blue of 255, opacity and scale of a layer as fractions. What the file leaves out, because it is as always, is put in with
 //! After Effects' defaults. **Not verified** against After Effects.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use flatrender_aep::{Composition, FileRef, FootageKind, LayerKind, Project};
+use flatrender_aep::{Composition, FootageKind, LayerKind, Project};
 
 use super::state::{Comp, Footage, Item, Kind, Layer, Property, State};
 use super::text;
 use super::tree::{Node, Tree};
+use crate::project::place;
 
 /// Deepest folders of the project panel, and deepest groups of properties.
 const MOST_DEPTH: usize = 60;
@@ -162,17 +163,6 @@ fn footage(item: &flatrender_aep::Footage, folder: &Path) -> Footage {
         height: item.height.into(),
         duration: 0.0,
     }
-}
-
-/// Where a file is: at its path, or beside the project.
-fn place(file: &FileRef, folder: &Path) -> Option<PathBuf> {
-    let stored = Path::new(&file.path);
-    if file.is_absolute() && stored.exists() {
-        return Some(stored.to_owned());
-    }
-    let (up, parts) = file.beside_project()?;
-    let below = folder.ancestors().nth(usize::try_from(up).ok()?)?;
-    Some(below.join(parts.iter().collect::<PathBuf>())).filter(|path| path.exists())
 }
 
 /// A fraction of two words, the first with a sign.

@@ -7,7 +7,7 @@
 //! fails. Only binary projects are prepared.
 
 pub mod cos;
-mod load;
+pub(crate) mod load;
 mod save;
 pub mod state;
 mod text;

@@ -191,7 +191,7 @@ fn a_movie_is_refused_clearly() {
         &words,
         9,
         "aerender Error: After Effects error: the output module template \"Lossless\" can not be written here, only \
-         \"TIFF Sequence with Alpha\" can.",
+         \"TIFF Sequence with Alpha\" and \"AIFF 48kHz\" can.",
     );
 }
 

@@ -16,5 +16,6 @@ mod faults;
 mod films;
 mod queue;
 mod renders;
+mod sounds;
 mod stage;
 mod text;

@@ -67,6 +67,12 @@ impl Stage {
             folder: tempfile::tempdir().unwrap(),
             settings: "{}".into(),
         };
+        stage.write(comps, frames_count_type);
+        std::fs::create_dir(stage.path("out")).unwrap();
+        stage
+    }
+
+    fn write(&self, comps: Vec<CompSpec>, frames_count_type: u32) {
         let spec = ProjectSpec {
             ae_version: AeVersion {
                 major: 25,
@@ -77,9 +83,12 @@ impl Stage {
             comps,
             ..ProjectSpec::default()
         };
-        std::fs::write(stage.path("p.aep"), project(&spec)).unwrap();
-        std::fs::create_dir(stage.path("out")).unwrap();
-        stage
+        std::fs::write(self.path("p.aep"), project(&spec)).unwrap();
+    }
+
+    /// Puts another project in place of the first.
+    pub fn write_project(&self, comps: Vec<CompSpec>) {
+        self.write(comps, 0);
     }
 
     /// Settings as JSON; `HOME` in it stands for a folder of this stage.
