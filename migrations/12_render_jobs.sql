@@ -67,6 +67,7 @@ CREATE TABLE render.render_jobs (
     voiceover_volume   int CHECK (voiceover_volume BETWEEN 0 AND 200),
     split              text NOT NULL DEFAULT 'free' CHECK (split IN ('free', 'costly', 'never')),
     canary             boolean NOT NULL DEFAULT true,
+    accept_suspect     boolean NOT NULL DEFAULT false,
     pins               jsonb,
     created_at         timestamptz NOT NULL DEFAULT now(),
     started_at         timestamptz,
@@ -165,6 +166,10 @@ CREATE TABLE render.frames (
     attempt_id      uuid NOT NULL,
     renderer        text NOT NULL,
     render_ms       int NOT NULL CHECK (render_ms >= 0),
+    width           int NOT NULL CHECK (width > 0),
+    height          int NOT NULL CHECK (height > 0),
+    bits            int NOT NULL CHECK (bits > 0),
+    alpha           boolean NOT NULL,
     mean_luma       real NOT NULL CHECK (mean_luma BETWEEN 0 AND 1),
     perceptual_hash bigint NOT NULL,
     flags           int NOT NULL DEFAULT 0,
@@ -173,7 +178,8 @@ CREATE TABLE render.frames (
     PRIMARY KEY (job_id, ordinal)
 );
 
--- Frames to be rendered again, with the reason and the evidence.
+-- Frames to be rendered again, with the reason and the evidence. While probe is set only that frame is rendered, elsewhere,
+-- as a second opinion: the rest follows when it differs.
 CREATE TABLE render.frame_repair_jobs (
     id             uuid PRIMARY KEY DEFAULT app.uuid7(),
     tenant_id      uuid NOT NULL,
@@ -184,12 +190,14 @@ CREATE TABLE render.frame_repair_jobs (
     reason         text NOT NULL CHECK (reason IN ('asked', 'gap', 'size', 'black', 'frozen', 'suspect', 'torn')),
     evidence       jsonb NOT NULL DEFAULT '{}',
     excluded_nodes uuid[] NOT NULL DEFAULT '{}',
+    probe          int CHECK (probe >= 0),
     asked_by       text NOT NULL CHECK (length(asked_by) BETWEEN 1 AND 255),
     created_at     timestamptz NOT NULL DEFAULT now(),
     ended_at       timestamptz,
     UNIQUE (tenant_id, id),
     FOREIGN KEY (tenant_id, job_id) REFERENCES render.render_jobs (tenant_id, id) ON DELETE CASCADE,
-    CHECK ((state IN ('done', 'failed', 'dismissed')) = (ended_at IS NOT NULL))
+    CHECK ((state IN ('done', 'failed', 'dismissed')) = (ended_at IS NOT NULL)),
+    CHECK (probe IS NULL OR frames @> probe)
 );
 CREATE INDEX frame_repair_jobs_job ON render.frame_repair_jobs (tenant_id, job_id);
 CREATE INDEX frame_repair_jobs_open ON render.frame_repair_jobs (job_id) WHERE state IN ('open', 'leased');
@@ -335,9 +343,9 @@ GRANT SELECT, UPDATE (generation, open, todo, failed, done_count, attempt_count)
 GRANT SELECT, INSERT, UPDATE (state, class, exit_code, message, log_tail, log_digest, startup_ms, total_ms, started_at,
     ended_at) ON render.attempts TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (frames, state, speculative, ended_at) ON render.frame_jobs TO fr_render_worker;
-GRANT SELECT, INSERT, DELETE, UPDATE (state, digest, bytes, pixels, node_id, attempt_id, renderer, render_ms, mean_luma,
-    perceptual_hash, flags, repair_id, published_at) ON render.frames TO fr_render_worker;
-GRANT SELECT, INSERT, UPDATE (state, excluded_nodes, evidence, ended_at) ON render.frame_repair_jobs TO fr_render_worker;
+GRANT SELECT, INSERT, DELETE, UPDATE (state, digest, bytes, pixels, node_id, attempt_id, renderer, render_ms, width,
+    height, bits, alpha, mean_luma, perceptual_hash, flags, repair_id, published_at) ON render.frames TO fr_render_worker;
+GRANT SELECT, INSERT, UPDATE (state, excluded_nodes, evidence, probe, ended_at) ON render.frame_repair_jobs TO fr_render_worker;
 GRANT SELECT, INSERT, DELETE, UPDATE (state, digest, bytes, hits, error, last_used_at) ON render.snapshots TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (generation, state, digest, bytes, width, height, padded_columns, padded_rows, frames, duration_ms,
     sound, attempt_id, ready_at) ON render.exports TO fr_render_worker;

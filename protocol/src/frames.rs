@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Most frames one job may have: eleven hours at 25 frames a second.
 pub const MAX_FRAMES: u64 = 1_000_000;
+/// Most ranges that [`FrameList::shown`] names.
+const MOST_SHOWN: usize = 100;
 /// Most comma-separated parts in a frame list.
 pub const MAX_PARTS: usize = 1_000;
 
@@ -164,6 +166,57 @@ impl FrameList {
         None
     }
 
+    /// The ordinal of a display frame; `None` when the list has none such.
+    pub fn ordinal(&self, display: i64) -> Option<u32> {
+        let mut before = 0;
+        for part in &self.parts {
+            let offset = display.checked_sub(part.first)?;
+            if offset < 0 {
+                return None;
+            }
+            if display <= part.last && offset % part.step == 0 {
+                return u32::try_from(before + offset.unsigned_abs() / part.step.unsigned_abs()).ok();
+            }
+            before += part.len();
+        }
+        None
+    }
+
+    /// The display frames of ordinals, as people read them: `5-9,12`; a long list ends with how many more ranges there are.
+    pub fn shown(&self, spans: &[Span]) -> String {
+        let mut ranges: Vec<(i64, i64)> = Vec::new();
+        for run in self.runs() {
+            for span in spans {
+                let (lo, hi) = (span.lo.max(run.span.lo), span.hi.min(run.span.hi));
+                if lo >= hi {
+                    continue;
+                }
+                let first = run.first_display + i64::from(lo - run.span.lo);
+                let last = first + i64::from(hi - lo) - 1;
+                match ranges.last_mut() {
+                    Some((_, before)) if *before + 1 == first => *before = last,
+                    _ => ranges.push((first, last)),
+                }
+            }
+        }
+        let more = ranges.len().saturating_sub(MOST_SHOWN);
+        let mut parts: Vec<String> = ranges
+            .iter()
+            .take(MOST_SHOWN)
+            .map(|(first, last)| {
+                if first == last {
+                    first.to_string()
+                } else {
+                    format!("{first}-{last}")
+                }
+            })
+            .collect();
+        if more > 0 {
+            parts.push(format!("and {more} more ranges"));
+        }
+        parts.join(",")
+    }
+
     /// The list as runs of consecutive display frames, in order. A step above 1 gives runs of one frame.
     pub fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
@@ -249,6 +302,32 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn ordinals_and_display_frames_go_there_and_back() {
+        for text in ["0-9", "-3-4", "1-9:2,20,30-32", "5"] {
+            let list = FrameList::parse(text).unwrap();
+            for ordinal in 0..list.len() {
+                let display = list.display(ordinal).unwrap();
+                assert_eq!(list.ordinal(display), Some(ordinal), "{text} {display}");
+            }
+            assert_eq!(list.ordinal(list.first() - 1), None);
+            assert_eq!(list.ordinal(list.last() + 1), None);
+        }
+        assert_eq!(FrameList::parse("1-9:2,20").unwrap().ordinal(2), None);
+        assert_eq!(FrameList::parse("1-9:2,20").unwrap().ordinal(10), None);
+    }
+
+    #[test]
+    fn ordinals_are_shown_as_display_frames() {
+        let span = |lo, hi| Span { lo, hi };
+        let list = FrameList::parse("100-109,120-129").unwrap();
+        assert_eq!(list.shown(&[span(0, 3), span(8, 12)]), "100-102,108-109,120-121");
+        let odd = FrameList::parse("1-19:2").unwrap();
+        assert_eq!(odd.shown(&[span(0, 2)]), "1,3");
+        let long = FrameList::parse("0-999:2").unwrap();
+        assert!(long.shown(&[span(0, 500)]).ends_with(",198,and 400 more ranges"));
+    }
 
     #[test]
     fn lists_are_read_and_written() {

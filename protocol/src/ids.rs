@@ -57,6 +57,8 @@ id! {
     AttemptId,
     /// A machine with an agent.
     NodeId,
+    /// Frames of a render job to be looked at again.
+    RepairId,
     /// A customer of the service (`identity.tenants`).
     TenantId,
 }

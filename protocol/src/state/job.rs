@@ -66,6 +66,8 @@ pub enum JobEvent {
     LetGo,
     /// A person wants it rendered again.
     RequeueAsked,
+    /// A person wants some of its frames rendered again.
+    RepairAsked,
 }
 
 impl JobState {
@@ -90,6 +92,7 @@ impl JobState {
             }
             (S::Cancelling, E::LetGo) => S::Cancelled,
             (S::Done | S::Failed | S::Cancelled, E::RequeueAsked) => S::Queued,
+            (S::Running | S::Assembling | S::Done | S::Failed, E::RepairAsked) => S::Running,
             (state, event) => return Err(Illegal::new("render job", state, event)),
         })
     }
@@ -124,6 +127,14 @@ mod tests {
         }
         assert_eq!(state, JobState::Done);
         assert!(state.is_final());
+    }
+
+    #[test]
+    fn a_film_can_be_mended_but_what_a_person_ended_can_not() {
+        for state in [JobState::Done, JobState::Failed, JobState::Assembling] {
+            assert_eq!(state.next(JobEvent::RepairAsked), Ok(JobState::Running));
+        }
+        assert!(JobState::Cancelled.next(JobEvent::RepairAsked).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use frame::{FrameEvent, FrameState};
 pub use frame_job::{FrameJobEvent, FrameJobState};
 pub use job::{JobEvent, JobState};
 pub use node::{Health, Link, Policy, may_lease};
-pub use repair::{RepairEvent, RepairState};
+pub use repair::{RepairEvent, RepairReason, RepairState};
 
 /// A step that the machine does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
