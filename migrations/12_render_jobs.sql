@@ -103,12 +103,12 @@ CREATE TABLE render.job_todo (
     CHECK (isempty(todo) OR (lower(todo) >= 0 AND upper(todo) <= total))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
--- One try of something on one node. Its row is the lease.
+-- One try of something on one node. Its row is the lease. job_id is the snapshot's id where kind is snapshot.
 CREATE TABLE render.attempts (
     id         uuid PRIMARY KEY,
     job_id     uuid NOT NULL,
     number     int NOT NULL CHECK (number >= 1),
-    kind       text NOT NULL CHECK (kind IN ('prepare', 'frames', 'sound', 'assemble')),
+    kind       text NOT NULL CHECK (kind IN ('prepare', 'frames', 'sound', 'assemble', 'snapshot')),
     node_id    uuid NOT NULL,
     epoch      bigint NOT NULL CHECK (epoch > 0),
     state      text NOT NULL DEFAULT 'starting' CHECK (state IN
@@ -202,35 +202,46 @@ CREATE TABLE render.frame_repair_jobs (
 CREATE INDEX frame_repair_jobs_job ON render.frame_repair_jobs (tenant_id, job_id);
 CREATE INDEX frame_repair_jobs_open ON render.frame_repair_jobs (job_id) WHERE state IN ('open', 'leased');
 
--- One frame of a composition with given values, found again by its cache key.
+-- One frame of a composition with given values, found again by its cache key. source is what it is rendered from;
+-- failed_nodes has one entry a failure since it was asked for, rounds counts how often it failed for good.
 CREATE TABLE render.snapshots (
     id                  uuid PRIMARY KEY DEFAULT app.uuid7(),
     tenant_id           uuid NOT NULL,
     cache_key           bytea NOT NULL CHECK (octet_length(cache_key) = 32),
     prepared_project_id uuid,
     package_digest      bytea NOT NULL REFERENCES render.packages (digest),
+    source              jsonb NOT NULL,
     composition         text NOT NULL CHECK (length(composition) BETWEEN 1 AND 255),
     display_frame       int NOT NULL,
+    frame_width         int NOT NULL CHECK (frame_width BETWEEN 1 AND 30000),
+    frame_height        int NOT NULL CHECK (frame_height BETWEEN 1 AND 30000),
     width               int NOT NULL CHECK (width BETWEEN 1 AND 30000),
     height              int NOT NULL CHECK (height BETWEEN 1 AND 30000),
     format              text NOT NULL CHECK (format IN ('png', 'jpeg')),
+    background          text NOT NULL CHECK (background ~ '^#[0-9a-f]{6}$'),
     renderer            text NOT NULL,
     state               text NOT NULL DEFAULT 'queued' CHECK (state IN ('queued', 'leased', 'done', 'failed')),
+    attempt_count       int NOT NULL DEFAULT 0 CHECK (attempt_count >= 0),
+    failed_nodes        uuid[] NOT NULL DEFAULT '{}',
+    rounds              int NOT NULL DEFAULT 0 CHECK (rounds >= 0),
     digest              bytea CHECK (octet_length(digest) = 32),
     bytes               bigint CHECK (bytes > 0),
     hits                bigint NOT NULL DEFAULT 0 CHECK (hits >= 0),
     error               text CHECK (length(error) <= 4000),
+    retry_at            timestamptz,
     last_used_at        timestamptz NOT NULL DEFAULT now(),
     created_at          timestamptz NOT NULL DEFAULT now(),
     UNIQUE (tenant_id, id),
     UNIQUE (tenant_id, cache_key),
     FOREIGN KEY (tenant_id, prepared_project_id) REFERENCES render.prepared_projects (tenant_id, id),
     CHECK ((state = 'done') = (digest IS NOT NULL AND bytes IS NOT NULL)),
-    CHECK ((state = 'failed') = (error IS NOT NULL))
+    CHECK ((state = 'failed') = (error IS NOT NULL)),
+    CHECK ((state = 'failed') = (retry_at IS NOT NULL))
 );
 CREATE INDEX snapshots_package ON render.snapshots (package_digest);
 CREATE INDEX snapshots_prepared ON render.snapshots (tenant_id, prepared_project_id);
-CREATE INDEX snapshots_queued ON render.snapshots (created_at) WHERE state = 'queued';
+CREATE INDEX snapshots_open ON render.snapshots (created_at) WHERE state IN ('queued', 'leased');
+CREATE INDEX snapshots_used ON render.snapshots (last_used_at) WHERE state IN ('done', 'failed');
 
 -- A finished film of a job. The row waits from the submission on; one guarded UPDATE makes a checked film the export.
 CREATE TABLE render.exports (
@@ -265,7 +276,7 @@ CREATE TABLE render.events (
     seq        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at         timestamptz NOT NULL DEFAULT now(),
     tenant_id  uuid NOT NULL,
-    subject    text NOT NULL CHECK (subject IN ('job', 'attempt', 'frame', 'node', 'repair', 'drain')),
+    subject    text NOT NULL CHECK (subject IN ('job', 'attempt', 'frame', 'node', 'repair', 'drain', 'snapshot')),
     job_id     uuid,
     node_id    uuid,
     attempt_id uuid,
@@ -302,6 +313,12 @@ REVOKE ALL ON FUNCTION render.job_changed() FROM PUBLIC;
 CREATE TRIGGER job_changed AFTER UPDATE OF state, priority ON render.render_jobs
     FOR EACH ROW WHEN (NEW.state IN ('paused', 'cancelling', 'queued') OR NEW.priority <> OLD.priority)
     EXECUTE FUNCTION render.job_changed();
+
+-- A snapshot that is asked for, or asked for again, wakes the leader.
+CREATE TRIGGER snapshot_asked AFTER INSERT ON render.snapshots
+    FOR EACH ROW EXECUTE FUNCTION render.job_changed();
+CREATE TRIGGER snapshot_asked_again AFTER UPDATE OF state ON render.snapshots
+    FOR EACH ROW WHEN (OLD.state = 'failed' AND NEW.state = 'queued') EXECUTE FUNCTION render.job_changed();
 
 -- Frames of jobs that are not partitioned exactly into todo, held, published and failed; empty when all is well.
 CREATE VIEW render.broken_jobs WITH (security_invoker = true) AS
@@ -346,7 +363,8 @@ GRANT SELECT, INSERT, UPDATE (frames, state, speculative, ended_at) ON render.fr
 GRANT SELECT, INSERT, DELETE, UPDATE (state, digest, bytes, pixels, node_id, attempt_id, renderer, render_ms, width,
     height, bits, alpha, mean_luma, perceptual_hash, flags, repair_id, published_at) ON render.frames TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (state, excluded_nodes, evidence, probe, ended_at) ON render.frame_repair_jobs TO fr_render_worker;
-GRANT SELECT, INSERT, DELETE, UPDATE (state, digest, bytes, hits, error, last_used_at) ON render.snapshots TO fr_render_worker;
+GRANT SELECT, INSERT, DELETE, UPDATE (state, attempt_count, failed_nodes, rounds, digest, bytes, hits, error, retry_at,
+    last_used_at) ON render.snapshots TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (generation, state, digest, bytes, width, height, padded_columns, padded_rows, frames, duration_ms,
     sound, attempt_id, ready_at) ON render.exports TO fr_render_worker;
 GRANT SELECT, INSERT ON render.events TO fr_render_worker;

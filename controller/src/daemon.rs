@@ -26,7 +26,7 @@ use crate::database::{Database, Hints, Pool, Role};
 use crate::farm::{Farm, Input, leader};
 use crate::link::Authority;
 use crate::ops::{self, AdminToken, LoopReport, Ops};
-use crate::reconcile::{self, leftovers, partitions};
+use crate::reconcile::{self, leftovers, partitions, snapshots};
 
 /// The channel on which the database says that jobs were written.
 const JOBS_CHANNEL: &str = "render_jobs";
@@ -164,7 +164,8 @@ async fn start(
     };
     let (months, months_watched) = reconcile::new("partitions", partitions::PACE);
     let (sweep, sweep_watched) = reconcile::new("leftovers", leftovers::PACE);
-    let watched = [months_watched, sweep_watched];
+    let (evict, evict_watched) = reconcile::new("snapshots", snapshots::PACE);
+    let watched = [months_watched, sweep_watched, evict_watched];
     let ops = Ops {
         farm: farm.clone(),
         authority: authority.fingerprint(),
@@ -186,6 +187,10 @@ async fn start(
     tasks.spawn(
         "leftovers",
         infallible(leftovers::run(sweep, farm.clone(), stop())),
+    );
+    tasks.spawn(
+        "snapshots",
+        infallible(snapshots::run(evict, farm.clone(), stop())),
     );
     tasks.spawn(
         "leader",

@@ -61,6 +61,15 @@ id! {
     RepairId,
     /// A customer of the service (`identity.tenants`).
     TenantId,
+    /// One frame of a composition as a picture.
+    SnapshotId,
+}
+
+impl From<SnapshotId> for JobId {
+    /// A snapshot's lease names it where others name their job.
+    fn from(id: SnapshotId) -> Self {
+        Self(id.0)
+    }
 }
 
 impl TenantId {

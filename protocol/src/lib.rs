@@ -16,6 +16,6 @@ pub mod wire;
 
 pub use digest::Digest;
 pub use frames::{FrameList, Run, Span};
-pub use ids::{AttemptId, JobId, NodeId, TenantId};
+pub use ids::{AttemptId, JobId, NodeId, SnapshotId, TenantId};
 pub use rate::Ratio;
 pub use source::{Layer, Source};

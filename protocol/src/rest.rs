@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::TrackKind;
-use crate::state::{Health, JobState, Link, Policy};
-use crate::{AttemptId, Digest, JobId, NodeId, Ratio};
+use crate::message::{PictureFormat, TrackKind};
+use crate::state::{Health, JobState, Link, Policy, SnapshotState};
+use crate::{AttemptId, Digest, JobId, NodeId, Ratio, SnapshotId};
 
 /// `POST /v1/farm/jobs`: a render job. The blobs it names were uploaded before by `PUT /v1/farm/blobs/{digest}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,9 +113,9 @@ pub struct LeaseView {
     pub attempt: AttemptId,
     /// Its number within the job, from 1.
     pub number: u32,
-    /// `frames` or `assemble`.
+    /// `frames`, `assemble` or `snapshot`.
     pub kind: String,
-    /// The render job.
+    /// The render job; of a snapshot, its id.
     pub job: JobId,
     /// Its name.
     pub job_name: String,
@@ -201,6 +201,90 @@ pub struct NodeView {
     pub cache_entries: u32,
 }
 
+/// `POST /v1/farm/snapshots`: one frame of a composition as a picture. The project was uploaded before by
+/// `PUT /v1/farm/blobs/{digest}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotSpec {
+    /// The project file.
+    pub project: UploadedFile,
+    /// The composition, by name.
+    pub composition: String,
+    /// The display frame.
+    pub frame: i64,
+    /// Width of the picture, in pixels. Default: what the height or the composition asks for, with square pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height of the picture, in pixels. Default: what the width or the composition asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// As which file. Default: `png`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<PictureFormat>,
+    /// Only this version of the renderer, as nodes show theirs. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renderer: Option<String>,
+}
+
+/// A snapshot as people see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SnapshotView {
+    /// Its id.
+    pub id: SnapshotId,
+    /// Where it is.
+    pub state: SnapshotState,
+    /// The composition.
+    pub composition: String,
+    /// The display frame.
+    pub frame: i64,
+    /// Width of the picture, in pixels.
+    pub width: u32,
+    /// Height of the picture, in pixels.
+    pub height: u32,
+    /// As which file.
+    pub format: PictureFormat,
+    /// The version of the renderer that was asked for, or `any`.
+    pub renderer: String,
+    /// The picture's name in the store, once it is there.
+    pub digest: Option<Digest>,
+    /// Its size.
+    pub bytes: Option<u64>,
+    /// How often it was rendered or tried.
+    pub attempts: u32,
+    /// How often the picture was fetched.
+    pub hits: u64,
+    /// Why there is none, in words.
+    pub error: Option<String>,
+    /// Asking again before this renders nothing: RFC 3339, UTC; after a failure only.
+    pub again_at: Option<String>,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+}
+
+/// `GET /v1/farm/jobs/{job}/frames/newest`: the newest published frame of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NewestFrameView {
+    /// The job.
+    pub job: JobId,
+    /// The display frame.
+    pub frame: i64,
+    /// Its place in the job's list, from 0.
+    pub ordinal: u32,
+    /// Its name in the store: another one is another picture.
+    pub digest: Digest,
+    /// Who rendered it.
+    pub node: NodeId,
+    /// RFC 3339, UTC.
+    pub published_at: String,
+    /// Frames published so far.
+    pub frames_done: u32,
+    /// Where its picture is.
+    pub picture: String,
+}
+
 /// One page of a list; `data` in the order that the route says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -250,9 +334,9 @@ pub struct EventView {
     pub seq: i64,
     /// RFC 3339, UTC.
     pub at: String,
-    /// What it is about: `job`, `attempt`, `node`, `frame`.
+    /// What it is about: `job`, `attempt`, `node`, `frame`, `snapshot`.
     pub subject: String,
-    /// The job, where there is one.
+    /// The job, where there is one; of a snapshot and its attempts, the snapshot's id.
     pub job: Option<JobId>,
     /// The node, where there is one.
     pub node: Option<NodeId>,

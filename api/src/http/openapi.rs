@@ -169,6 +169,10 @@ impl Schemas {
                 Some(json!({ "text/event-stream": { "schema": schema, "x-data": data } }))
             }
             Answer::Bytes(media) => Some(json!({ media: {} })),
+            Answer::OneOf(media) => {
+                let media = media.iter().map(|media| ((*media).to_owned(), json!({})));
+                Some(Value::Object(media.collect()))
+            }
         };
         for status in route.gives.statuses {
             let mut response = json!({ "description": "What was asked for" });

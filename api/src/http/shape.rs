@@ -82,6 +82,8 @@ pub enum Answer {
     Events(Shape),
     /// Bytes of this media type.
     Bytes(&'static str),
+    /// Bytes of one of these media types.
+    OneOf(&'static [&'static str]),
 }
 
 /// A refusal that a route names because neither its credential nor its body or address implies it.

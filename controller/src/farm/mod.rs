@@ -10,6 +10,7 @@ pub mod leader;
 mod leftovers;
 mod presence;
 mod settings;
+mod snapshots;
 mod sound;
 mod standing;
 mod submit;
@@ -50,6 +51,8 @@ pub struct Farm {
     pub blobs: Blobs,
     /// Rings when events were written.
     pub news: Arc<Notify>,
+    /// Rings when a snapshot is there or has failed.
+    pub(crate) snapshots_over: Arc<Notify>,
     pub(crate) estimates: Arc<RwLock<HashMap<JobId, u64>>>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) worker: PgPool,
@@ -71,6 +74,7 @@ impl Farm {
             grants: Arc::default(),
             blobs,
             news: Arc::default(),
+            snapshots_over: Arc::default(),
             estimates: Arc::default(),
             settings: Arc::new(settings),
             worker,

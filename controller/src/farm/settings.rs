@@ -22,6 +22,10 @@ pub struct Settings {
     pub term_ms: u64,
     /// Whether the first frame of a job must be published before the rest opens.
     pub canary: bool,
+    /// Snapshots that nobody has used for so many hours are removed.
+    pub snapshots_unused_hours: u64,
+    /// The pictures of all snapshots together have at most so many MiB; the longest unused ones go first.
+    pub snapshots_most_mib: u64,
 }
 
 impl Default for Settings {
@@ -34,6 +38,8 @@ impl Default for Settings {
             report_grace_ms: 60_000,
             term_ms: 3_000,
             canary: true,
+            snapshots_unused_hours: 168,
+            snapshots_most_mib: 4_096,
         }
     }
 }

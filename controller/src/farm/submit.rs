@@ -37,10 +37,10 @@ pub enum SubmitError {
 
 /// Collects what is wrong, so that people see all of it at once.
 #[derive(Default)]
-struct Wrong(Vec<FieldError>);
+pub(super) struct Wrong(pub(super) Vec<FieldError>);
 
 impl Wrong {
-    fn say(&mut self, pointer: &str, code: &str, detail: impl Into<String>) {
+    pub(super) fn say(&mut self, pointer: &str, code: &str, detail: impl Into<String>) {
         self.0.push(FieldError {
             pointer: pointer.to_owned(),
             code: code.to_owned(),
@@ -140,7 +140,7 @@ impl Farm {
         Ok(())
     }
 
-    async fn project(
+    pub(super) async fn project(
         &self,
         file: &UploadedFile,
         wrong: &mut Wrong,
@@ -335,7 +335,7 @@ impl Film {
     }
 }
 
-fn footage(project: &Project, comp: &Composition, wrong: &mut Wrong) {
+pub(super) fn footage(project: &Project, comp: &Composition, wrong: &mut Wrong) {
     let footage = project.missing_footage(comp);
     if footage.is_empty() {
         return;
@@ -436,7 +436,7 @@ fn file_name(pointer: &str, name: &str, wrong: &mut Wrong) {
     }
 }
 
-fn ratio(rational: Rational) -> Option<Ratio> {
+pub(super) fn ratio(rational: Rational) -> Option<Ratio> {
     Ratio::new(
         u64::try_from(rational.num).ok()?,
         u64::try_from(rational.den).ok()?,

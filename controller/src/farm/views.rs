@@ -18,6 +18,7 @@ use crate::plan::spans;
 use crate::store::jobs::{self, JobRow, Which};
 use crate::store::leases::{self, LiveRow};
 use crate::store::nodes::{self, NodeRow};
+use crate::store::snapshots::{self, SnapshotRow};
 use crate::store::{self, StoreError, events, exports};
 
 /// Which page of jobs.
@@ -122,6 +123,7 @@ impl Farm {
         let live = leases::live(&mut tx, None).await?;
         let ids: Vec<JobId> = live.iter().map(|lease| lease.job).collect();
         let jobs = jobs::read(&mut tx, Which::Ids(ids)).await?;
+        let open = snapshots::read(&mut tx, snapshots::Which::Open).await?;
         store::commit(tx).await?;
         let names: HashMap<NodeId, String> =
             rows.iter().map(|row| (row.id, row.name.clone())).collect();
@@ -141,8 +143,11 @@ impl Farm {
                     .iter()
                     .filter(|lease| lease.node == row.id)
                     .filter_map(|lease| {
-                        let job = jobs.iter().find(|job| job.id == lease.job)?;
-                        Some(lease_view(lease, job, &names))
+                        if let Some(job) = jobs.iter().find(|job| job.id == lease.job) {
+                            return Some(lease_view(lease, job, &names));
+                        }
+                        let asked = open.iter().find(|asked| lease.job == asked.id.into())?;
+                        Some(snapshot_lease_view(lease, asked, &names))
                     });
                 self.node_view(row, held.collect())
             })
@@ -264,12 +269,7 @@ fn lease_view(lease: &LiveRow, job: &JobRow, names: &HashMap<NodeId, String>) ->
     LeaseView {
         attempt: lease.key.attempt,
         number: lease.number.unsigned_abs(),
-        kind: if lease.span.is_some() {
-            "frames"
-        } else {
-            "assemble"
-        }
-        .to_owned(),
+        kind: lease.kind.clone(),
         job: lease.job,
         job_name: job.name.clone(),
         node: lease.node,
@@ -282,6 +282,27 @@ fn lease_view(lease: &LiveRow, job: &JobRow, names: &HashMap<NodeId, String>) ->
     }
 }
 
-fn rfc3339(at: OffsetDateTime) -> String {
+fn snapshot_lease_view(
+    lease: &LiveRow,
+    asked: &SnapshotRow,
+    names: &HashMap<NodeId, String>,
+) -> LeaseView {
+    LeaseView {
+        attempt: lease.key.attempt,
+        number: lease.number.unsigned_abs(),
+        kind: lease.kind.clone(),
+        job: lease.job,
+        job_name: format!("snapshot of {}", asked.composition),
+        node: lease.node,
+        node_name: names.get(&lease.node).cloned().unwrap_or_default(),
+        first_frame: Some(i64::from(asked.display)),
+        last_frame: Some(i64::from(asked.display)),
+        frames_done: 0,
+        frames_total: 1,
+        speculative: false,
+    }
+}
+
+pub(super) fn rfc3339(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).unwrap_or_default()
 }

@@ -10,7 +10,7 @@ use flatrender_protocol::{AttemptId, JobId, NodeId, Span};
 
 use super::length::frame_job_length;
 use super::snapshot::{Job, Lease, LeaseWork, Snapshot};
-use super::spans;
+use super::{snapshots, spans};
 
 /// What should be leased, or asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,13 @@ pub enum Choice {
         /// The node.
         node: NodeId,
     },
+    /// A snapshot for a node.
+    Snapshot {
+        /// The snapshot, as its lease names it.
+        snapshot: JobId,
+        /// The node.
+        node: NodeId,
+    },
     /// Ask a holder to end earlier, so that idle nodes can help.
     Shrink {
         /// The lease.
@@ -43,10 +50,10 @@ pub enum Choice {
 }
 
 /// Free slots by node, handed out one at a time.
-struct Slots(HashMap<NodeId, u32>);
+pub(super) struct Slots(pub(super) HashMap<NodeId, u32>);
 
 impl Slots {
-    fn take(&mut self, node: NodeId) {
+    pub(super) fn take(&mut self, node: NodeId) {
         if let Some(free) = self.0.get_mut(&node) {
             *free -= 1;
             if *free == 0 {
@@ -64,6 +71,7 @@ pub fn decide(snapshot: &Snapshot, now: Instant) -> Vec<Choice> {
         .filter(|(_, node)| node.takes_work() && node.free_slots() > 0);
     let mut slots = Slots(free.map(|(id, node)| (*id, node.free_slots())).collect());
     let mut choices = Vec::new();
+    snapshots::first(snapshot, now, &mut slots, &mut choices);
     let mut jobs: Vec<(&JobId, &Job)> = snapshot.jobs.iter().collect();
     jobs.sort_by_key(|(id, job)| (Reverse(job.priority), **id));
     for (id, job) in &jobs {
@@ -83,6 +91,7 @@ pub fn decide(snapshot: &Snapshot, now: Instant) -> Vec<Choice> {
             | JobState::Failed => {}
         }
     }
+    snapshots::rest(snapshot, now, &mut slots, &mut choices);
     if snapshot.no_copies_until.is_none_or(|until| until <= now) {
         copies(snapshot, now, &mut slots, &mut choices);
     }
@@ -259,7 +268,8 @@ fn uncopied(snapshot: &Snapshot, job: &Job, lease: &Lease) -> Vec<Span> {
                 LeaseWork::Frames {
                     speculative: false, ..
                 }
-                | LeaseWork::Assemble,
+                | LeaseWork::Assemble
+                | LeaseWork::Snapshot,
             )
             | None => {}
         }
@@ -349,6 +359,7 @@ mod tests {
             reachable: true,
             slots: 1,
             can_render: true,
+            renderers: vec!["25.2x26".to_owned()],
             can_assemble: true,
             cache: HashSet::new(),
             leases: Vec::new(),

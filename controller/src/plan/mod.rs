@@ -5,9 +5,10 @@ mod decide;
 mod estimate;
 mod length;
 mod snapshot;
+mod snapshots;
 pub mod spans;
 
 pub use decide::{Choice, decide};
 pub use estimate::seconds_left;
 pub use length::frame_job_length;
-pub use snapshot::{Cost, Job, Lease, LeaseWork, Node, Snapshot};
+pub use snapshot::{Asked, Cost, Job, Lease, LeaseWork, Node, Snapshot};

@@ -16,6 +16,10 @@ pub struct Snapshot {
     pub nodes: HashMap<NodeId, Node>,
     /// All jobs that are not finished; ids are in the order of submission.
     pub jobs: BTreeMap<JobId, Job>,
+    /// All snapshots that wait or are rendered; ids are in the order of asking.
+    pub snapshots: BTreeMap<JobId, Asked>,
+    /// The last lease was a snapshot's: nothing of a film was leased since.
+    pub snapshot_was_last: bool,
     /// All live leases.
     pub leases: HashMap<AttemptId, Lease>,
     /// No copies before this time: so many nodes fell silent at once that it is the network.
@@ -39,6 +43,8 @@ pub struct Node {
     pub slots: u32,
     /// Has a renderer.
     pub can_render: bool,
+    /// The versions of its renderers.
+    pub renderers: Vec<String>,
     /// Has ffmpeg.
     pub can_assemble: bool,
     /// What its template cache holds.
@@ -89,6 +95,21 @@ pub struct Job {
     pub leases: Vec<AttemptId>,
 }
 
+/// A snapshot that somebody asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// What a node's cache holds when nothing need be fetched for it.
+    pub source: Vec<Digest>,
+    /// The only version of the renderer that may render it; any when `None`.
+    pub renderer: Option<String>,
+    /// Nodes that failed it.
+    pub failed_on: HashSet<NodeId>,
+    /// Nodes that failed it, and until when they are kept away even if there is no other.
+    pub avoid: HashMap<NodeId, Instant>,
+    /// Its live lease.
+    pub lease: Option<AttemptId>,
+}
+
 /// What rendering a job costs, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cost {
@@ -127,6 +148,8 @@ pub enum LeaseWork {
     },
     /// The film.
     Assemble,
+    /// A snapshot.
+    Snapshot,
 }
 
 impl Lease {
@@ -134,7 +157,7 @@ impl Lease {
     pub fn span(&self) -> Option<Span> {
         match self.work {
             LeaseWork::Frames { span, .. } => Some(span),
-            LeaseWork::Assemble => None,
+            LeaseWork::Assemble | LeaseWork::Snapshot => None,
         }
     }
 }
@@ -145,6 +168,13 @@ impl Snapshot {
         let attempt = lease.key.attempt;
         if let Some(node) = self.nodes.get_mut(&lease.node) {
             node.leases.push(attempt);
+        }
+        match lease.work {
+            LeaseWork::Frames { .. } | LeaseWork::Assemble => self.snapshot_was_last = false,
+            LeaseWork::Snapshot => self.snapshot_was_last = true,
+        }
+        if let Some(asked) = self.snapshots.get_mut(&lease.job) {
+            asked.lease = Some(attempt);
         }
         if let Some(job) = self.jobs.get_mut(&lease.job) {
             job.leases.push(attempt);
@@ -167,6 +197,9 @@ impl Snapshot {
         }
         if let Some(job) = self.jobs.get_mut(&lease.job) {
             job.leases.retain(|held| *held != attempt);
+        }
+        if let Some(asked) = self.snapshots.get_mut(&lease.job) {
+            asked.lease = None;
         }
         Some(lease)
     }

@@ -3,6 +3,7 @@
 
 pub mod leftovers;
 pub mod partitions;
+pub mod snapshots;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -354,7 +354,9 @@ pub struct LiveRow {
     pub key: LeaseKey,
     /// Its number within the job.
     pub number: i32,
-    /// The job.
+    /// What for: `frames`, `assemble`, `snapshot` …
+    pub kind: String,
+    /// The job; of a snapshot, the snapshot.
     pub job: JobId,
     /// The node.
     pub node: NodeId,
@@ -380,7 +382,7 @@ pub async fn live(
 ) -> Result<Vec<LiveRow>, StoreError> {
     let ids: Option<Vec<Uuid>> = jobs.map(|jobs| jobs.iter().map(|id| id.0).collect());
     let rows = sqlx::query!(
-        r#"SELECT a.id, a.epoch, a.number, a.job_id, a.node_id, a.state, a.leased_at, l.frames::text AS "frames?",
+        r#"SELECT a.id, a.epoch, a.number, a.kind, a.job_id, a.node_id, a.state, a.leased_at, l.frames::text AS "frames?",
                   coalesce(l.speculative, false) AS "speculative!",
                   (SELECT count(*) FROM render.frames f WHERE f.job_id = l.job_id
                       AND f.ordinal >= lower(l.frames) AND f.ordinal < upper(l.frames)) AS "published!"
@@ -400,6 +402,7 @@ pub async fn live(
                     epoch: row.epoch.unsigned_abs(),
                 },
                 number: row.number,
+                kind: row.kind,
                 job: JobId(row.job_id),
                 node: NodeId(row.node_id),
                 state: parse("attempts.state", &row.state)?,

@@ -11,6 +11,7 @@ pub mod leadership;
 pub mod leases;
 pub mod nodes;
 pub mod ranges;
+pub mod snapshots;
 pub mod tokens;
 
 use sqlx::{PgPool, Postgres, Transaction};

@@ -7,6 +7,7 @@ mod health;
 mod jobs;
 mod nodes;
 mod openapi;
+mod snapshots;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use flatrender_aep::write::{self, CompSpec, ProjectSpec};
 use flatrender_api::http::Route;
 use flatrender_controller::blobs::Blobs;
 use flatrender_controller::database::Role;
-use flatrender_controller::farm::{Farm, Input, Settings};
+use flatrender_controller::farm::{Farm, Input, Settings, leader};
 use flatrender_controller::ops::{self, AdminToken, LoopReport, Ops};
 use flatrender_protocol::Digest;
 use flatrender_protocol::rest::JobView;
@@ -41,7 +42,7 @@ pub struct TestOps {
     router: Router,
     folder: tempfile::TempDir,
     // The leader's end; a farm whose leader is gone refuses what it is told.
-    _inputs: mpsc::Receiver<Input>,
+    inputs: Option<mpsc::Receiver<Input>>,
 }
 
 impl TestOps {
@@ -78,8 +79,15 @@ impl TestOps {
             shutdown,
             router,
             folder,
-            _inputs: inputs,
+            inputs: Some(inputs),
         }
+    }
+
+    /// A leader takes the farm, until the shutdown.
+    pub fn lead(&mut self) -> tokio::task::JoinHandle<()> {
+        let inputs = self.inputs.take().expect("nobody leads yet");
+        let run = leader::run(self.farm.clone(), inputs, self.shutdown.clone());
+        tokio::spawn(run)
     }
 
     /// A request with the admin's token.

@@ -9,6 +9,7 @@ mod frame_job;
 mod job;
 mod node;
 mod repair;
+mod snapshot;
 
 pub use attempt::{AttemptEvent, AttemptState, EndOutcome};
 pub use frame::{FrameEvent, FrameState};
@@ -16,6 +17,7 @@ pub use frame_job::{FrameJobEvent, FrameJobState};
 pub use job::{JobEvent, JobState};
 pub use node::{Health, Link, Policy, may_lease};
 pub use repair::{RepairEvent, RepairReason, RepairState};
+pub use snapshot::{SnapshotEvent, SnapshotState};
 
 /// A step that the machine does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

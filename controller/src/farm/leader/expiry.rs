@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use flatrender_protocol::message::LeaseKey;
 use flatrender_protocol::state::{AttemptState, FrameJobState, Health, Link};
-use flatrender_protocol::{JobId, NodeId};
+use flatrender_protocol::{JobId, NodeId, SnapshotId};
 
 use super::Leader;
 use crate::plan::{Lease, LeaseWork, spans};
 use crate::store::events::{NewEvent, Who};
 use crate::store::leases::{self, End};
-use crate::store::{StoreError, commit, jobs, nodes};
+use crate::store::{StoreError, commit, jobs, nodes, snapshots};
 
 /// How often a silent node is looked at: it may be heard again by a datagram alone.
 const SILENT_LOOK: Duration = Duration::from_millis(250);
@@ -211,6 +211,12 @@ impl Leader {
             });
         }
         let back = leases::give_back(&mut tx, &attempts, frame_jobs).await?;
+        let snapshots: Vec<_> = ended
+            .iter()
+            .filter(|(lease, _, _)| lease.work == LeaseWork::Snapshot)
+            .map(|(lease, _, _)| SnapshotId(lease.job.0))
+            .collect();
+        snapshots::give_back(&mut tx, &snapshots, None).await?;
         Self::write_events(&mut tx, &events).await?;
         commit(tx).await?;
         self.farm.news.notify_waiters();

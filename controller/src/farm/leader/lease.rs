@@ -16,8 +16,8 @@ use crate::store::leases::{self, Wanted};
 use crate::store::{StoreError, commit};
 
 /// The stock template that gives a still sequence with alpha (`reference`: TIFF Sequence with Alpha is the only one).
-const OUTPUT_TEMPLATE: &str = "TIFF Sequence with Alpha";
-const SETTINGS_TEMPLATE: &str = "Best Settings";
+pub(super) const OUTPUT_TEMPLATE: &str = "TIFF Sequence with Alpha";
+pub(super) const SETTINGS_TEMPLATE: &str = "Best Settings";
 
 impl Leader {
     /// Leases frames, in one transaction. Answers whether any was leased.
@@ -160,11 +160,11 @@ impl Leader {
     }
 
     pub(super) fn tenant(&self, job: JobId) -> flatrender_protocol::TenantId {
-        self.facts
-            .get(&job)
-            .map_or(flatrender_protocol::TenantId::DEFAULT, |facts| {
-                facts.row.tenant
-            })
+        let of_job = self.facts.get(&job).map(|facts| facts.row.tenant);
+        let of_snapshot = || self.asked.get(&job).map(|row| row.tenant);
+        of_job
+            .or_else(of_snapshot)
+            .unwrap_or(flatrender_protocol::TenantId::DEFAULT)
     }
 
     /// Reads jobs anew whose memory may differ from the database.

@@ -39,6 +39,7 @@ impl Leader {
             epoch,
             snapshot: Snapshot::default(),
             facts: HashMap::new(),
+            asked: HashMap::new(),
             sessions: HashMap::new(),
             heard: HashMap::new(),
             watch: BTreeSet::new(),
@@ -68,12 +69,14 @@ impl Leader {
                 facts.film_failures += failed.count;
             }
         }
+        leader.read_snapshots(now).await?;
         for row in live {
             let work = match row.span {
                 Some(span) => LeaseWork::Frames {
                     span,
                     speculative: row.speculative,
                 },
+                None if row.kind == "snapshot" => LeaseWork::Snapshot,
                 None => LeaseWork::Assemble,
             };
             leader.hold(Lease {
@@ -107,6 +110,7 @@ impl Leader {
             reachable: false,
             slots: row.slots.unsigned_abs(),
             can_render: !row.renderers.is_empty(),
+            renderers: row.renderers,
             can_assemble: row.can_assemble,
             cache: std::collections::HashSet::new(),
             leases: Vec::new(),
@@ -147,6 +151,12 @@ impl Leader {
         if let Some(facts) = self.facts.get(&lease.job) {
             let mut digests: std::collections::HashSet<_> = [facts.row.package].into();
             digests.extend(facts.row.tracks.iter().map(|track| track.digest));
+            self.farm
+                .grants
+                .give(lease.node, lease.key.attempt, digests);
+        }
+        if let Some(row) = self.asked.get(&lease.job) {
+            let digests = row.source.blobs().map(|blob| blob.digest).collect();
             self.farm
                 .grants
                 .give(lease.node, lease.key.attempt, digests);

@@ -17,6 +17,7 @@ mod load;
 mod publish;
 mod report;
 mod session;
+mod snapshot;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use super::{Farm, FromAgent, Heard, Input, SessionId};
 use crate::plan::{self, Choice, Snapshot};
 use crate::store::events::NewEvent;
 use crate::store::jobs::JobRow;
+use crate::store::snapshots::SnapshotRow;
 use crate::store::{self, StoreError, Tx, leadership};
 
 /// Inputs taken before the leader commits and decides.
@@ -148,6 +150,8 @@ struct Leader {
     epoch: i64,
     snapshot: Snapshot,
     facts: HashMap<JobId, JobFacts>,
+    /// Snapshots that wait or are rendered, as leases name them.
+    asked: HashMap<JobId, SnapshotRow>,
     sessions: HashMap<NodeId, Session>,
     heard: HashMap<NodeId, Heard>,
     /// When each node must be looked at again.
@@ -239,6 +243,7 @@ impl Leader {
         self.expire(now).await?;
         if std::mem::take(&mut self.look) {
             self.read_changes().await?;
+            self.read_snapshots(now).await?;
         }
         // A choice can fail to commit (the job was closed meanwhile); then the next turn decides anew.
         for _ in 0..4 {
@@ -265,6 +270,9 @@ impl Leader {
                     frames.push((job, node, span, speculative));
                 }
                 Choice::Assemble { job, node } => went_on |= self.lease_film(job, node).await?,
+                Choice::Snapshot { snapshot, node } => {
+                    went_on |= self.lease_snapshot(snapshot, node).await?;
+                }
                 Choice::Shrink { attempt, until } => self.ask_to_shrink(attempt, until),
             }
         }
@@ -316,6 +324,8 @@ impl Leader {
             .jobs
             .values()
             .flat_map(|job| job.avoid.values().copied());
+        let asked = self.snapshot.snapshots.values();
+        let avoided = avoided.chain(asked.flat_map(|asked| asked.avoid.values().copied()));
         let awaited = self.awaited.values().map(|(_, _, until)| *until);
         avoided
             .chain(awaited)

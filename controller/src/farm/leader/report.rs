@@ -8,7 +8,7 @@ use flatrender_protocol::{JobId, NodeId, Span};
 use time::OffsetDateTime;
 
 use super::Leader;
-use crate::plan::Lease;
+use crate::plan::{Lease, LeaseWork};
 use crate::store::events::{NewEvent, Who};
 use crate::store::leases::{self, End};
 use crate::store::{StoreError, commit, jobs, nodes};
@@ -21,8 +21,8 @@ const FAILURES_TO_FAIL: usize = 6;
 const FILMS_TO_FAIL: u32 = 3;
 /// Failures in a row that put a node under quarantine.
 const FAILURES_TO_QUARANTINE: u32 = 3;
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const QUARANTINE: Duration = Duration::from_secs(60);
 
 impl Leader {
@@ -49,7 +49,11 @@ impl Leader {
             self.send(node, ToAgent::ReportAck(key));
             return Ok(());
         };
+        let of_snapshot = lease.work == LeaseWork::Snapshot;
         match (lease.span(), report.ending) {
+            (None, Ending::Succeeded) if of_snapshot => {
+                self.snapshot_made(&lease, report, now).await?;
+            }
             (None, Ending::Succeeded) => self.film_made(&lease, report).await?,
             (Some(_), Ending::Succeeded) if !self.snapshot.unpublished(&lease).is_empty() => {
                 // Its last frames are still on their way.
@@ -59,6 +63,9 @@ impl Leader {
             }
             (Some(_), Ending::Succeeded) => self.succeeded(node, &lease, &report).await?,
             (_, Ending::Stopped) => self.stopped(&lease, &report).await?,
+            (_, Ending::Failed) if of_snapshot => {
+                self.snapshot_failed(&lease, &report, now).await?;
+            }
             (_, Ending::Failed) => self.failed(node, &lease, &report, now).await?,
         }
         self.send(node, ToAgent::ReportAck(key));
@@ -259,7 +266,7 @@ impl Leader {
         }
     }
 
-    async fn blame_node(
+    pub(super) async fn blame_node(
         &mut self,
         node: NodeId,
         report: &Report,

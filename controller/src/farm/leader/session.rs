@@ -118,6 +118,7 @@ impl Leader {
         if let Some(node) = self.snapshot.nodes.get_mut(&id) {
             node.slots = inventory.slots.clamp(1, 64);
             node.can_render = !inventory.renderers.is_empty();
+            node.renderers = inventory.renderers;
             node.can_assemble = inventory.can_assemble;
         }
         self.may_work(id);
@@ -184,7 +185,7 @@ impl Leader {
 
     /// What of a lease is neither published nor being rendered as a copy elsewhere.
     fn unheld(&self, lease: &crate::plan::Lease) -> Vec<flatrender_protocol::Span> {
-        use crate::plan::LeaseWork::{Assemble, Frames};
+        use crate::plan::LeaseWork::{Assemble, Frames, Snapshot};
         let mut rest = self.snapshot.unpublished(lease);
         for other in self
             .snapshot
@@ -199,7 +200,7 @@ impl Leader {
                 } if other.key != lease.key => {
                     crate::plan::spans::remove(&mut rest, span);
                 }
-                Frames { .. } | Assemble => {}
+                Frames { .. } | Assemble | Snapshot => {}
             }
         }
         rest

@@ -8,7 +8,8 @@ use flatrender_controller::blobs::Area;
 use flatrender_controller::farm::{Farm, FromAgent, Input, SessionId};
 use flatrender_protocol::message::{
     BlobRef, Ending, EnrolRequest, FilmReport, FrameHeader, FrameOutcome, FramesWork, Held,
-    Inventory, Lease, LeaseKey, Made, Measures, OutcomeClass, Packing, Report, ToAgent, Work,
+    Inventory, Lease, LeaseKey, Made, Measures, OutcomeClass, Packing, Report, SnapshotReport,
+    SnapshotWork, ToAgent, Work,
 };
 use flatrender_protocol::{Digest, NodeId};
 use time::OffsetDateTime;
@@ -186,7 +187,7 @@ impl FakeAgent {
         ending: Ending,
         class: OutcomeClass,
         message: &str,
-        film: Option<FilmReport>,
+        made: Option<Made>,
     ) {
         let report = Report {
             lease,
@@ -197,9 +198,30 @@ impl FakeAgent {
             log_tail: String::new(),
             startup_ms: Some(5),
             total_ms: 50,
-            made: film.map(Made::Film),
+            made,
         };
         self.say(FromAgent::Report(Box::new(report))).await;
+    }
+
+    pub async fn snapshot_leased(&mut self) -> (LeaseKey, SnapshotWork) {
+        let lease = self.leased().await;
+        match lease.work {
+            Work::Snapshot(work) => (lease.key, work),
+            other => panic!("a snapshot was awaited, not {other:?}"),
+        }
+    }
+
+    /// Stores a picture and reports it, with a size of its own.
+    pub async fn picture(&self, lease: LeaseKey, work: &SnapshotWork, size: (u32, u32)) {
+        let picture = Bytes::from(format!("frame {} of {}", work.display, work.composition));
+        let blob = self.farm.blobs.put(Area::Farm, picture).await;
+        let made = Made::Snapshot(SnapshotReport {
+            blob: blob.expect("stored"),
+            width: size.0,
+            height: size.1,
+        });
+        self.tell_report(lease, Ending::Succeeded, OutcomeClass::Ok, "", Some(made))
+            .await;
     }
 
     /// Renders a lease to its end, film or frames.
@@ -214,8 +236,10 @@ impl FakeAgent {
                 self.report(lease.key, Ending::Succeeded, OutcomeClass::Ok, "")
                     .await;
             }
-            Work::Prepare(_) | Work::Sound(_) | Work::Snapshot(_) => {
-                panic!("nobody asked for {:?}", lease.work)
+            Work::Prepare(_) | Work::Sound(_) => panic!("nobody asked for {:?}", lease.work),
+            Work::Snapshot(work) => {
+                self.say(FromAgent::Started(lease.key)).await;
+                self.picture(lease.key, &work, work.size).await;
             }
             Work::Assemble(work) => {
                 let film = Bytes::from(format!("film of {}", lease.job));
@@ -239,7 +263,7 @@ impl FakeAgent {
                     Ending::Succeeded,
                     OutcomeClass::Ok,
                     "",
-                    Some(film),
+                    Some(Made::Film(film)),
                 )
                 .await;
             }

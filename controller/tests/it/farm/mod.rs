@@ -1,10 +1,11 @@
 //! The farm's leader against a real PostgreSQL, with agents that are channels: what is leased, published, lost and refused.
 
-mod agent;
+pub mod agent;
 mod leftovers;
 mod life;
 mod losses;
 mod refusals;
+mod snapshots;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -146,7 +146,7 @@ fn the_document_is_sound() {
             assert_eq!(operation.get("x-permission").is_some(), guarded, "{id}");
         }
     }
-    assert_eq!(ids.len(), 13);
+    assert_eq!(ids.len(), 16);
 }
 
 /// Every `$ref` below.
@@ -167,6 +167,9 @@ fn collect(value: &Value, references: &mut Vec<String>) {
 async fn every_route_that_gives_json_gives_what_the_document_says() {
     let ops = TestOps::start().await;
     let job = ops.submit("walked").await;
+    let spec = json!({ "project": ops.project(9).await, "composition": "Main", "frame": 0 });
+    let answer = ops.post("/v1/farm/snapshots", spec.to_string()).await;
+    let snapshot = answer.json::<Value>()["id"].as_str().unwrap().to_owned();
     let mut walked = 0;
     for route in ops.routes.iter().filter(|it| it.method == Method::GET) {
         let operation = operation(&Method::GET, route.path).expect("it is in the document");
@@ -176,6 +179,7 @@ async fn every_route_that_gives_json_gives_what_the_document_says() {
         }
         walked += 1;
         let path = route.path.replace("{job}", &job.id.to_string());
+        let path = path.replace("{snapshot}", &snapshot);
         let answer = ops.get(&path).await; // which compares it with the document
         let empty = path.contains("{node}") || path == "/healthz"; // no node, nobody leads
         let expected = if empty { [404, 503] } else { [200, 200] };
@@ -185,7 +189,7 @@ async fn every_route_that_gives_json_gives_what_the_document_says() {
             answer.text
         );
     }
-    assert_eq!(walked, 6);
+    assert_eq!(walked, 7);
 }
 
 #[tokio::test]
