@@ -31,6 +31,7 @@ KNOWS = {
     "flatrender-aep": set(),
     "flatrender-protocol": set(),
     "flatrender-package": {"flatrender-protocol"},
+    "flatrender-preview": set(),
     "aerender-sim": {"flatrender-aep"},
     "flatrender-agent": {"flatrender-protocol"},
     "flatrender-api": {"flatrender-protocol"},
