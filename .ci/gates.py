@@ -36,7 +36,7 @@ KNOWS = {
     "flatrender-agent": {"flatrender-protocol"},
     "flatrender-api": {"flatrender-protocol"},
     "flatctl": {"flatrender-protocol", "flatrender-aep", "flatrender-package"},
-    "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep"},
+    "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep", "flatrender-package"},
 }
 NEVER = {"flatrender-package": {"tokio", "sqlx", "axum"}, "flatrender-agent": {"sqlx", "axum"}, "flatctl": {"sqlx"}, "flatrender-api": set()}
 # Inside the controller: a room, the rooms it must not name.

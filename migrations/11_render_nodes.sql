@@ -36,6 +36,7 @@ CREATE TABLE render.nodes (
     slots            int NOT NULL DEFAULT 1 CHECK (slots BETWEEN 1 AND 64),
     renderers        text[] NOT NULL DEFAULT '{}',
     can_assemble     boolean NOT NULL DEFAULT false,
+    can_prepare      boolean NOT NULL DEFAULT false,
     pool_id          uuid REFERENCES render.pools (id) ON DELETE SET NULL,
     created_at       timestamptz NOT NULL DEFAULT now(),
     updated_at       timestamptz NOT NULL DEFAULT now(),
@@ -174,7 +175,7 @@ CALL app.partition_monthly('render.node_health_logs', '14 days');
 
 GRANT SELECT, INSERT, DELETE, UPDATE (name) ON render.pools TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (name, hostname, os, policy, policy_reason, health, health_evidence, health_until, link,
-    link_changed_at, boot_id, agent_version, cores, memory_mib, slots, renderers, can_assemble, pool_id)
+    link_changed_at, boot_id, agent_version, cores, memory_mib, slots, renderers, can_assemble, can_prepare, pool_id)
     ON render.nodes TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (revoked_at) ON render.node_certificates TO fr_render_worker;
 GRANT SELECT, INSERT, DELETE, UPDATE (used_at, node_id) ON render.node_join_tokens TO fr_render_worker;

@@ -8,16 +8,21 @@ BEGIN;
 SET LOCAL ROLE fr_owner_render;
 CALL app.outbox_stamp('render', 'render', '{outbox_events}');
 
--- A template package in the store, named by its digest, and what the reader found in it. Shared by whoever submits it.
+-- A template in the store, and what the reader found in it. Shared by whoever submits it. A bare project is named by the
+-- digest of its file; a package by the digest of its content, however it was zipped, and `content` is what is in it.
 CREATE TABLE render.packages (
-    digest     bytea PRIMARY KEY CHECK (octet_length(digest) = 32),
-    bytes      bigint NOT NULL CHECK (bytes > 0),
-    file_name  text NOT NULL CHECK (length(file_name) BETWEEN 1 AND 255),
-    manifest   jsonb NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
+    digest       bytea PRIMARY KEY CHECK (octet_length(digest) = 32),
+    blob_digest  bytea NOT NULL UNIQUE CHECK (octet_length(blob_digest) = 32),
+    bytes        bigint NOT NULL CHECK (bytes > 0),
+    file_name    text NOT NULL CHECK (length(file_name) BETWEEN 1 AND 255),
+    project_path text NOT NULL CHECK (length(project_path) BETWEEN 1 AND 255),
+    content      jsonb,
+    manifest     jsonb NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now()
 );
 
--- A package with a job's values set, saved once by After Effects. Found again by package and values.
+-- A package with a job's values set, saved once by After Effects. Found again by package and values; `report` is what the
+-- farm goes by, and names the blob with all that the script said.
 CREATE TABLE render.prepared_projects (
     id             uuid PRIMARY KEY DEFAULT app.uuid7(),
     tenant_id      uuid NOT NULL,
@@ -69,12 +74,22 @@ CREATE TABLE render.render_jobs (
     canary             boolean NOT NULL DEFAULT true,
     accept_suspect     boolean NOT NULL DEFAULT false,
     pins               jsonb,
+    source             jsonb NOT NULL,
+    prepare            jsonb,
+    values_hash        bytea CHECK (octet_length(values_hash) = 32),
+    prepared_id        uuid,
+    sound              text NOT NULL DEFAULT 'none' CHECK (sound IN ('none', 'left_out', 'wanted', 'made')),
+    sound_digest       bytea CHECK (octet_length(sound_digest) = 32),
+    sound_bytes        bigint CHECK (sound_bytes > 0),
     created_at         timestamptz NOT NULL DEFAULT now(),
     started_at         timestamptz,
     finished_at        timestamptz,
     updated_at         timestamptz NOT NULL DEFAULT now(),
     row_version        bigint NOT NULL DEFAULT 1,
     UNIQUE (tenant_id, id),
+    FOREIGN KEY (tenant_id, prepared_id) REFERENCES render.prepared_projects (tenant_id, id),
+    CHECK ((prepare IS NULL) = (values_hash IS NULL) AND (prepared_id IS NULL OR prepare IS NOT NULL)),
+    CHECK ((sound = 'made') = (num_nulls(sound_digest, sound_bytes) = 0)),
     CHECK ((state IN ('done', 'cancelled', 'failed')) = (finished_at IS NOT NULL)),
     CHECK (state <> 'failed' OR reason IS NOT NULL),
     CHECK (state NOT IN ('running', 'assembling', 'done') OR started_at IS NOT NULL),
@@ -82,6 +97,7 @@ CREATE TABLE render.render_jobs (
 ) WITH (fillfactor = 50);
 CREATE INDEX render_jobs_newest ON render.render_jobs (tenant_id, id DESC);
 CREATE INDEX render_jobs_package ON render.render_jobs (package_digest);
+CREATE INDEX render_jobs_prepared ON render.render_jobs (tenant_id, prepared_id);
 CREATE INDEX render_jobs_unfinished ON render.render_jobs (id)
     WHERE state NOT IN ('done', 'cancelled', 'failed');
 
@@ -355,8 +371,10 @@ GRANT SELECT, INSERT ON render.events TO fr_render;
 
 GRANT SELECT, INSERT ON render.packages TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (digest, bytes, report, pins) ON render.prepared_projects TO fr_render_worker;
-GRANT SELECT, INSERT, UPDATE (state, reason, notes, priority, pins, started_at, finished_at) ON render.render_jobs TO fr_render_worker;
-GRANT SELECT, UPDATE (generation, open, todo, failed, done_count, attempt_count) ON render.job_todo TO fr_render_worker;
+GRANT SELECT, INSERT, UPDATE (state, reason, notes, priority, pins, started_at, finished_at, frame_list, total_frames, width,
+    height, rate_num, rate_den, aspect_num, aspect_den, background, split, source, prepared_id, sound, sound_digest, sound_bytes)
+    ON render.render_jobs TO fr_render_worker;
+GRANT SELECT, UPDATE (total, generation, open, todo, failed, done_count, attempt_count) ON render.job_todo TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (state, class, exit_code, message, log_tail, log_digest, startup_ms, total_ms, started_at,
     ended_at) ON render.attempts TO fr_render_worker;
 GRANT SELECT, INSERT, UPDATE (frames, state, speculative, ended_at) ON render.frame_jobs TO fr_render_worker;

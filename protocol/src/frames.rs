@@ -175,7 +175,8 @@ impl FrameList {
                 return None;
             }
             if display <= part.last && offset % part.step == 0 {
-                return u32::try_from(before + offset.unsigned_abs() / part.step.unsigned_abs()).ok();
+                return u32::try_from(before + offset.unsigned_abs() / part.step.unsigned_abs())
+                    .ok();
             }
             before += part.len();
         }
@@ -322,11 +323,17 @@ mod tests {
     fn ordinals_are_shown_as_display_frames() {
         let span = |lo, hi| Span { lo, hi };
         let list = FrameList::parse("100-109,120-129").unwrap();
-        assert_eq!(list.shown(&[span(0, 3), span(8, 12)]), "100-102,108-109,120-121");
+        assert_eq!(
+            list.shown(&[span(0, 3), span(8, 12)]),
+            "100-102,108-109,120-121"
+        );
         let odd = FrameList::parse("1-19:2").unwrap();
         assert_eq!(odd.shown(&[span(0, 2)]), "1,3");
         let long = FrameList::parse("0-999:2").unwrap();
-        assert!(long.shown(&[span(0, 500)]).ends_with(",198,and 400 more ranges"));
+        assert!(
+            long.shown(&[span(0, 500)])
+                .ends_with(",198,and 400 more ranges")
+        );
     }
 
     #[test]

@@ -153,6 +153,8 @@ pub struct Inventory {
     pub renderers: Vec<String>,
     /// Whether ffmpeg is there, so that it can assemble films.
     pub can_assemble: bool,
+    /// Whether an After Effects that runs scripts is there, so that it can prepare projects.
+    pub can_prepare: bool,
 }
 
 /// A lease that an agent holds when it connects.

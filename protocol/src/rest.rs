@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{PictureFormat, TrackKind};
 use crate::state::{Health, JobState, Link, Policy, SnapshotState};
-use crate::{AttemptId, Digest, JobId, NodeId, Ratio, SnapshotId};
+use crate::{AttemptId, Digest, JobId, NodeId, Ratio, SnapshotId, Split};
 
 /// `POST /v1/farm/jobs`: a render job. The blobs it names were uploaded before by `PUT /v1/farm/blobs/{digest}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct JobSpec {
     /// What people call it; 1 … 120 characters. Default: composition and project file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The project file.
+    /// The project: a project file, or a package (a zip with the project, its footage and fonts). Its content tells.
     pub project: UploadedFile,
     /// The composition to render, by name.
     pub composition: String,
@@ -28,6 +28,60 @@ pub struct JobSpec {
     /// Sound beside the picture, at most one of each kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tracks: Vec<TrackSpec>,
+    /// What is set in the project before it is rendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<ValuesSpec>,
+    /// Whether the composition's own sound, where it has any, is in the film. Default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_sound: Option<bool>,
+    /// Whether the first frame must be right before the others are leased. Default: the farm's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<bool>,
+}
+
+/// What a job sets in its project: texts, media, colours, numbers, scenes. Data only, no code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ValuesSpec {
+    /// The document itself. Either this or `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<serde_json::Value>,
+    /// The document as JSON that was uploaded before, at most 16 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<UploadedFile>,
+    /// How the document is written.
+    #[serde(default)]
+    pub form: ValuesForm,
+    /// The files that it names and the package does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<MediaSpec>,
+    /// What can't be set becomes a note instead of failing the job.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_missing: bool,
+}
+
+/// How a values document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ValuesForm {
+    /// The farm's own: `version`, `changes`, `scenes`.
+    #[default]
+    Flatrender,
+    /// The assets of a nexrender job: an array, or a job with `assets`.
+    Nexrender,
+}
+
+/// A file that values name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MediaSpec {
+    /// The name that the document calls it by; of a nexrender asset its `name`, else the last part of its `src`.
+    pub name: String,
+    /// Its bytes in the store.
+    pub digest: Digest,
 }
 
 /// A file that was uploaded before.
@@ -91,6 +145,14 @@ pub struct JobView {
     pub frames_done: u32,
     /// Frames that failed for good.
     pub frames_failed: u32,
+    /// Names the values that are set in the project; none for a job without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Digest>,
+    /// The After Effects that its frames are pinned to, such as `25.2`; none before the first of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_effects: Option<String>,
+    /// How far its frames may be spread over nodes.
+    pub split: Split,
     /// Seconds until the film, estimated; none while there is nothing to go by.
     pub eta_seconds: Option<u64>,
     /// RFC 3339, UTC.
@@ -113,7 +175,7 @@ pub struct LeaseView {
     pub attempt: AttemptId,
     /// Its number within the job, from 1.
     pub number: u32,
-    /// `frames`, `assemble` or `snapshot`.
+    /// `prepare`, `frames`, `sound`, `assemble` or `snapshot`.
     pub kind: String,
     /// The render job; of a snapshot, its id.
     pub job: JobId,

@@ -25,6 +25,7 @@ pub fn inventory(slots: u32, renderers: Vec<String>, can_assemble: bool) -> Inve
         slots,
         renderers,
         can_assemble,
+        can_prepare: false,
     }
 }
 

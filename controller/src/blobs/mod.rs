@@ -227,6 +227,21 @@ impl Blobs {
         Ok((size - offset, result.into_stream()))
     }
 
+    /// A blob as a file that can be read from any place; what reads it blocks.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`], or when the disk fails.
+    pub async fn file(&self, area: Area, digest: Digest) -> Result<std::fs::File, BlobError> {
+        let path = self.store.path_to_filesystem(&key(area, digest))?;
+        match tokio::fs::File::open(path).await {
+            Ok(file) => Ok(file.into_std().await),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(BlobError::Missing(digest))
+            }
+            Err(error) => Err(BlobError::Disk(error)),
+        }
+    }
+
     /// A whole blob that fits in memory.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod grants;
 mod inputs;
 pub mod leader;
 mod leftovers;
+mod prepared;
 mod presence;
 mod settings;
 mod snapshots;
@@ -21,7 +22,7 @@ use std::sync::{Arc, RwLock};
 
 use flatrender_protocol::JobId;
 use sqlx::PgPool;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 use crate::blobs::Blobs;
 
@@ -37,6 +38,8 @@ pub use views::PageQuery;
 
 /// How many inputs may wait for the leader; beyond it, senders wait.
 const INPUTS: usize = 1024;
+/// How many packages are read whole at once.
+const PACKAGES_AT_ONCE: usize = 2;
 
 /// The farm, as `link` and `ops` see it. Cheap to clone.
 #[derive(Clone)]
@@ -54,6 +57,10 @@ pub struct Farm {
     /// Rings when a snapshot is there or has failed.
     pub(crate) snapshots_over: Arc<Notify>,
     pub(crate) estimates: Arc<RwLock<HashMap<JobId, u64>>>,
+    /// Why jobs wait, as the leader last saw it.
+    pub(crate) waits: Arc<RwLock<HashMap<JobId, String>>>,
+    /// Turns for reading packages whole.
+    pub(crate) packages: Arc<Semaphore>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) worker: PgPool,
     pub(crate) tenant: PgPool,
@@ -76,6 +83,8 @@ impl Farm {
             news: Arc::default(),
             snapshots_over: Arc::default(),
             estimates: Arc::default(),
+            waits: Arc::default(),
+            packages: Arc::new(Semaphore::new(PACKAGES_AT_ONCE)),
             settings: Arc::new(settings),
             worker,
             tenant,

@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use flatrender_aep::{CompError, Composition, Project};
-use flatrender_protocol::message::{BlobRef, PictureFormat};
+use flatrender_protocol::message::PictureFormat;
 use flatrender_protocol::rest::{SnapshotSpec, SnapshotView};
 use flatrender_protocol::state::SnapshotState;
 use flatrender_protocol::{Digest, Ratio, SnapshotId, Source, TenantId};
 use time::OffsetDateTime;
 
-use super::submit::{SubmitError, Wrong, footage, ratio};
+use super::submit::{SubmitError, Template, Wrong, footage, ratio};
 use super::views::rfc3339;
 use super::{Farm, Input};
 use crate::store::events::{self, NewEvent, Who};
 use crate::store::snapshots::{self, ANY_RENDERER, Evicted, SnapshotRow, Which};
-use crate::store::{self, StoreError, jobs};
+use crate::store::{self, StoreError, packages};
 
 /// Longest side of a picture, in pixels.
 const MAX_SIDE: u32 = 16_384;
@@ -37,27 +37,23 @@ impl Farm {
         spec: SnapshotSpec,
     ) -> Result<(SnapshotView, bool), SubmitError> {
         let mut wrong = Wrong::default();
-        let project = self.project(&spec.project, &mut wrong).await?;
-        let wish = project
+        let template = self.template(&spec.project, &mut wrong).await?;
+        let wish = template
             .as_ref()
-            .and_then(|(_, project)| Wish::of(project, &spec, &mut wrong));
-        let (Some((bytes, project)), Some(wish), true) = (project, wish, wrong.0.is_empty()) else {
+            .and_then(|template| Wish::of(template, &spec, &mut wrong));
+        let (Some(template), Some(wish), true) = (template, wish, wrong.0.is_empty()) else {
             return Err(SubmitError::Invalid(wrong.0));
         };
-        let blob = BlobRef {
-            digest: spec.project.digest,
-            bytes,
-        };
-        let row = wish.row(tenant, blob, &spec.project.file_name);
+        let mut row = wish.row(tenant, &template);
         if let Some(known) = self.snapshot_of_key(tenant, row.key).await? {
             return Ok((self.asked_before(known).await?, false));
         }
         let manifest =
-            serde_json::to_value(flatrender_aep::truth_json(&project)).unwrap_or_default();
-        let file_name = &spec.project.file_name;
+            serde_json::to_value(flatrender_aep::truth_json(&template.project)).unwrap_or_default();
         let mut tx = store::begin(&self.worker).await?;
-        jobs::insert_package(&mut tx, row.package, bytes, file_name, &manifest).await?;
+        let kept = packages::insert(&mut tx, &template.row, &manifest).await?;
         store::commit(tx).await?;
+        row.source.stand_in(&template.row.blob, &kept);
         let mut tx = store::begin_tenant(&self.tenant, tenant).await?;
         let new = snapshots::ask(&mut tx, &row).await?;
         if new {
@@ -233,7 +229,12 @@ struct Wish {
 }
 
 impl Wish {
-    fn of(project: &Project, spec: &SnapshotSpec, wrong: &mut Wrong) -> Option<Self> {
+    fn of(template: &Template, spec: &SnapshotSpec, wrong: &mut Wrong) -> Option<Self> {
+        let project = &template.project;
+        if template.has_links() {
+            let detail = "the package has links, which only a prepared project follows; collect it again so that its footage lies beside the project";
+            wrong.say("/project", "links", detail);
+        }
         let comp = match project.comp(&spec.composition) {
             Ok(comp) => comp,
             Err(error @ CompError::NotFound { .. }) => {
@@ -241,7 +242,7 @@ impl Wish {
                 return None;
             }
         };
-        footage(project, comp, wrong);
+        footage(template, &project.needs(comp).footage, wrong);
         let display = display(project, comp, spec.frame, wrong);
         let frame = (u32::from(comp.width), u32::from(comp.height));
         let aspect = ratio(comp.pixel_aspect).unwrap_or(Ratio::ONE);
@@ -263,14 +264,13 @@ impl Wish {
         })
     }
 
-    fn row(self, tenant: TenantId, blob: BlobRef, file_name: &str) -> SnapshotRow {
-        let package = blob.digest;
-        let source = Source::bare(blob, file_name);
+    fn row(self, tenant: TenantId, template: &Template) -> SnapshotRow {
+        let source = template.source();
         SnapshotRow {
             id: SnapshotId::new(),
             tenant,
             key: self.key(tenant, &source),
-            package,
+            package: template.row.digest,
             source,
             composition: self.composition,
             display: self.display,
@@ -395,6 +395,8 @@ fn view(row: SnapshotRow) -> SnapshotView {
 
 #[cfg(test)]
 mod tests {
+    use flatrender_protocol::message::BlobRef;
+
     use super::*;
 
     fn wish() -> Wish {

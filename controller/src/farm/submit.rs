@@ -1,25 +1,33 @@
 //! A job comes in. Everything that can be wrong is found here, with the field named, before any node spends a second; what
 //! is refused leaves nothing behind.
 
+mod media;
+mod package;
+mod picture;
+mod values;
+
 use bytes::Bytes;
-use flatrender_aep::{CompError, Composition, Project, Rational};
+use flatrender_protocol::message::BlobRef;
 use flatrender_protocol::rest::{FieldError, JobSpec, JobView, TrackSpec, UploadedFile};
 use flatrender_protocol::state::JobState;
-use flatrender_protocol::{FrameList, JobId, Ratio, TenantId};
+use flatrender_protocol::{Digest, JobId, TenantId};
+use futures_util::StreamExt;
 use time::OffsetDateTime;
 
+pub(super) use self::package::Template;
+use self::picture::Picture;
+pub(super) use self::picture::{footage, ratio};
+use self::values::Wanted;
+use super::prepared::own_sound;
 use super::{Farm, Input, sound};
 use crate::blobs::{Area, BlobError};
 use crate::store::events::{self, NewEvent, Who};
-use crate::store::jobs::{self, JobRow, TrackRow};
-use crate::store::{self, StoreError};
+use crate::store::jobs::{self, JobRow, OwnSound, TrackRow};
+use crate::store::prepared::PrepareRow;
+use crate::store::{self, StoreError, packages};
 
-/// Largest project file that is read.
-const MAX_PROJECT: u64 = flatrender_aep::MAX_PROJECT_BYTES;
 /// Largest sound file that is taken.
 const MAX_SOUND: u64 = 1 << 30;
-/// Largest frame, in pixels: 16K by 16K.
-const MAX_PIXELS: u32 = 16_384 * 16_384;
 
 /// Why a job was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +55,22 @@ impl Wrong {
             detail: detail.into(),
         });
     }
+
+    fn not_uploaded(&mut self, pointer: &str, digest: Digest) {
+        let detail = format!("{digest} was not uploaded; PUT it to /v1/farm/blobs/{digest} first");
+        self.say(pointer, "not_uploaded", detail);
+    }
+}
+
+/// A job whose every field is good.
+struct Good {
+    spec: JobSpec,
+    name: String,
+    tracks: Vec<TrackRow>,
+    template: Template,
+    picture: Picture,
+    /// What is set before anything is rendered.
+    wanted: Option<Wanted>,
 }
 
 impl Farm {
@@ -55,44 +79,110 @@ impl Farm {
     /// # Errors
     /// [`SubmitError`].
     pub async fn submit(&self, tenant: TenantId, spec: JobSpec) -> Result<JobView, SubmitError> {
+        let good = self.judged(spec).await?;
+        let row = self.row(tenant, &good).await?;
+        let id = row.id;
+        self.keep(row, &good.template).await?;
+        Ok(self.job(tenant, id).await?.ok_or(StoreError::Unreadable {
+            what: "the job just written",
+            value: id.to_string(),
+        })?)
+    }
+
+    async fn judged(&self, spec: JobSpec) -> Result<Good, SubmitError> {
         let mut wrong = Wrong::default();
         let tracks = self.tracks(&spec.tracks, &mut wrong).await?;
         let name = name(&spec, &mut wrong);
         let priority = spec.priority.unwrap_or(50);
         if !(0..=100).contains(&priority) {
-            wrong.say(
-                "/priority",
-                "out_of_range",
-                format!("{priority} is not 0 to 100"),
-            );
+            let detail = format!("{priority} is not 0 to 100");
+            wrong.say("/priority", "out_of_range", detail);
         }
-        let project = self.project(&spec.project, &mut wrong).await?;
-        let film = project
+        let template = self.template(&spec.project, &mut wrong).await?;
+        let mut wanted = None;
+        if let (Some(template), Some(values)) = (&template, &spec.values) {
+            wanted = self.values(values, template, &mut wrong).await?;
+        }
+        let picture = template
             .as_ref()
-            .and_then(|(_, project)| Film::of(project, &spec, &mut wrong));
-        let (Some((bytes, project)), Some(film), true) = (project, film, wrong.0.is_empty()) else {
+            .and_then(|template| Picture::of(template, &spec, wanted.as_ref(), &mut wrong));
+        let (Some(template), Some(picture), true) = (template, picture, wrong.0.is_empty()) else {
             return Err(SubmitError::Invalid(wrong.0));
         };
-        let row = JobRow {
+        if template.has_links() {
+            wanted = wanted.or_else(|| Some(Wanted::nothing()));
+        }
+        Ok(Good {
+            spec,
+            name,
+            tracks,
+            template,
+            picture,
+            wanted,
+        })
+    }
+
+    async fn row(&self, tenant: TenantId, good: &Good) -> Result<JobRow, SubmitError> {
+        let Good {
+            spec,
+            picture,
+            template,
+            ..
+        } = good;
+        let mut notes = picture.notes.clone();
+        let mut source = template.source();
+        let asked = spec.own_sound.unwrap_or(true);
+        let mut sound = OwnSound::None;
+        let mut prepare = None;
+        let mut values_hash = None;
+        if let Some(wanted) = &good.wanted {
+            let hash = wanted.hash(&picture.comp);
+            let json = serde_json::to_vec(&wanted.values).expect("values are plain data");
+            source.layers.extend(wanted.layers(template));
+            prepare = Some(PrepareRow {
+                comp: picture.comp.clone(),
+                values: self.blobs.put(Area::Farm, Bytes::from(json)).await?,
+                prepared_name: values::prepared_name(template, hash),
+                frames: spec.frames.clone(),
+                template_frames: picture.template_frames,
+                allow_missing: spec
+                    .values
+                    .as_ref()
+                    .is_some_and(|values| values.allow_missing),
+                own_sound: asked,
+            });
+            values_hash = Some(hash);
+        } else {
+            let why;
+            (sound, why) = own_sound(asked, picture.has_sound, &picture.frames);
+            notes.extend(why);
+        }
+        Ok(JobRow {
             id: JobId::new(),
             tenant,
-            name,
+            name: good.name.clone(),
             state: JobState::Queued,
             reason: None,
-            notes: film.notes,
-            priority,
-            package: spec.project.digest,
-            package_bytes: bytes,
+            notes,
+            priority: spec.priority.unwrap_or(50),
+            package: template.row.digest,
+            source,
+            prepare,
+            values_hash,
+            prepared: false,
             project_name: spec.project.file_name.clone(),
             composition: spec.composition.clone(),
-            frames: film.frames,
-            width: film.width,
-            height: film.height,
-            rate: film.rate,
-            pixel_aspect: film.pixel_aspect,
-            background: film.background,
-            tracks,
-            canary: self.settings.canary,
+            frames: picture.frames.clone(),
+            width: picture.width,
+            height: picture.height,
+            rate: picture.rate,
+            pixel_aspect: picture.pixel_aspect,
+            background: picture.background,
+            tracks: good.tracks.clone(),
+            sound,
+            split: picture.split,
+            pin: None,
+            canary: spec.canary.unwrap_or(self.settings.canary),
             created_at: OffsetDateTime::now_utc(),
             started_at: None,
             finished_at: None,
@@ -100,27 +190,19 @@ impl Farm {
             failed: Vec::new(),
             todo: Vec::new(),
             generation: 1,
-        };
-        self.keep(&row, &project).await?;
-        Ok(self
-            .job(tenant, row.id)
-            .await?
-            .ok_or(StoreError::Unreadable {
-                what: "the job just written",
-                value: row.id.to_string(),
-            })?)
+        })
     }
 
-    async fn keep(&self, row: &JobRow, project: &Project) -> Result<(), SubmitError> {
-        let manifest =
-            serde_json::to_value(flatrender_aep::truth_json(project)).unwrap_or_default();
+    async fn keep(&self, mut row: JobRow, template: &Template) -> Result<(), SubmitError> {
+        let manifest = serde_json::to_value(flatrender_aep::truth_json(&template.project));
+        let manifest = manifest.unwrap_or_default();
         // The package's row is the platform's, the job's the tenant's: two roles, and a package without a job is harmless.
         let mut tx = store::begin(&self.worker).await?;
-        let (digest, bytes) = (row.package, row.package_bytes);
-        jobs::insert_package(&mut tx, digest, bytes, &row.project_name, &manifest).await?;
+        let kept = packages::insert(&mut tx, &template.row, &manifest).await?;
         store::commit(tx).await?;
+        row.source.stand_in(&template.row.blob, &kept);
         let mut tx = store::begin_tenant(&self.tenant, row.tenant).await?;
-        jobs::insert(&mut tx, row).await?;
+        jobs::insert(&mut tx, &row).await?;
         let event = NewEvent {
             tenant: row.tenant,
             subject: "job",
@@ -138,50 +220,6 @@ impl Farm {
         // The notification tells every controller; this one need not wait for it. A full channel is a leader at work.
         self.inputs.try_send(Input::Wake).ok();
         Ok(())
-    }
-
-    pub(super) async fn project(
-        &self,
-        file: &UploadedFile,
-        wrong: &mut Wrong,
-    ) -> Result<Option<(u64, Project)>, SubmitError> {
-        file_name("/project/file_name", &file.file_name, wrong);
-        let Some(bytes) = self
-            .uploaded("/project/digest", file, MAX_PROJECT, wrong)
-            .await?
-        else {
-            return Ok(None);
-        };
-        let size = bytes.len() as u64;
-        let parsed = tokio::task::spawn_blocking(move || flatrender_aep::parse(&bytes)).await;
-        match parsed {
-            Ok(Ok(project)) if project.damaged => {
-                let detail = format!(
-                    "\"{}\" is cut or damaged: {}; save it again in After Effects, or upload it again",
-                    file.file_name,
-                    project
-                        .warnings
-                        .first()
-                        .map_or("bytes are missing", String::as_str)
-                );
-                wrong.say("/project", "damaged", detail);
-                Ok(None)
-            }
-            Ok(Ok(project)) => Ok(Some((size, project))),
-            Ok(Err(error)) => {
-                let detail = format!("\"{}\" can't be read: {}", file.file_name, chain(&error));
-                wrong.say("/project", "unreadable", detail);
-                Ok(None)
-            }
-            Err(_) => {
-                wrong.say(
-                    "/project",
-                    "unreadable",
-                    "the project made its reader fail; please report it",
-                );
-                Ok(None)
-            }
-        }
     }
 
     async fn tracks(
@@ -253,9 +291,7 @@ impl Farm {
         match self.blobs.read(Area::Farm, file.digest, limit).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(BlobError::Missing(digest)) => {
-                let detail =
-                    format!("{digest} was not uploaded; PUT it to /v1/farm/blobs/{digest} first");
-                wrong.say(pointer, "not_uploaded", detail);
+                wrong.not_uploaded(pointer, digest);
                 Ok(None)
             }
             Err(BlobError::TooLarge { bytes }) => {
@@ -269,138 +305,18 @@ impl Farm {
             Err(error) => Err(error.into()),
         }
     }
-}
 
-/// What the project says of the film that is wanted.
-struct Film {
-    frames: FrameList,
-    width: u32,
-    height: u32,
-    rate: Ratio,
-    pixel_aspect: Ratio,
-    background: [u8; 3],
-    notes: Vec<String>,
-}
-
-impl Film {
-    fn of(project: &Project, spec: &JobSpec, wrong: &mut Wrong) -> Option<Self> {
-        let comp = match project.comp(&spec.composition) {
-            Ok(comp) => comp,
-            Err(error @ CompError::NotFound { .. }) => {
-                wrong.say("/composition", "not_found", error.to_string());
-                return None;
-            }
-        };
-        let before = wrong.0.len();
-        footage(project, comp, wrong);
-        let frames = frames(project, comp, spec.frames.as_deref(), wrong);
-        let (width, height) = (u32::from(comp.width), u32::from(comp.height));
-        if width == 0 || height == 0 || width.saturating_mul(height) > MAX_PIXELS {
-            let detail = format!(
-                "the composition is {width} × {height}; 1 to {MAX_PIXELS} pixels can be rendered"
-            );
-            wrong.say("/composition", "bad_size", detail);
+    /// The first bytes of a blob, at most `most` of them.
+    async fn beginning(&self, blob: &BlobRef, most: usize) -> Result<Vec<u8>, SubmitError> {
+        let (_, mut pieces) = self.blobs.get(Area::Farm, blob.digest, 0).await?;
+        let mut head = Vec::with_capacity(most);
+        while head.len() < most
+            && let Some(piece) = pieces.next().await
+        {
+            let piece = piece.map_err(BlobError::from)?;
+            head.extend_from_slice(&piece[..piece.len().min(most - head.len())]);
         }
-        let rate = ratio(comp.rate);
-        if rate.is_none_or(|rate| rate.as_f64() > 1000.0 || rate.as_f64() < 0.01) {
-            let detail = format!(
-                "the composition's frame rate {}/{} can't be used",
-                comp.rate.num, comp.rate.den
-            );
-            wrong.say("/composition", "bad_rate", detail);
-        }
-        let mut notes = Vec::new();
-        let pixel_aspect = ratio(comp.pixel_aspect).unwrap_or_else(|| {
-            notes.push(
-                "the composition's pixel aspect can't be read; square pixels are used".to_owned(),
-            );
-            Ratio::ONE
-        });
-        if project.has_sound(comp) {
-            notes.push("the composition's own sound is left out: this version mixes only music, sfx and voiceover".to_owned());
-        }
-        if wrong.0.len() > before {
-            return None;
-        }
-        let background = comp.background;
-        Some(Self {
-            frames: frames?,
-            width,
-            height,
-            rate: rate?,
-            pixel_aspect,
-            background,
-            notes,
-        })
-    }
-}
-
-pub(super) fn footage(project: &Project, comp: &Composition, wrong: &mut Wrong) {
-    let footage = project.missing_footage(comp);
-    if footage.is_empty() {
-        return;
-    }
-    let shown: Vec<String> = footage
-        .iter()
-        .take(10)
-        .map(|used| {
-            format!(
-                "\"{}\" ({}, layer {})",
-                used.name,
-                used.path,
-                used.layers.join(", ")
-            )
-        })
-        .collect();
-    let more = footage.len().saturating_sub(shown.len());
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    let detail = format!(
-        "the composition needs footage that a bare project file does not carry: {}{more}; remove or disable these layers: this version takes projects without footage files",
-        shown.join(", ")
-    );
-    wrong.say("/project", "missing_footage", detail);
-}
-
-fn frames(
-    project: &Project,
-    comp: &Composition,
-    asked: Option<&str>,
-    wrong: &mut Wrong,
-) -> Option<FrameList> {
-    let first = project.first_display_frame(comp);
-    let last = first + i64::from(comp.frames) - 1;
-    let Some(text) = asked else {
-        let area = comp.work_area_frames();
-        let list = FrameList::range(
-            first + i64::from(area.start),
-            first + i64::from(area.end) - 1,
-        );
-        if list.is_none() {
-            wrong.say(
-                "/frames",
-                "out_of_range",
-                "the composition's work area is empty or too long; give frames",
-            );
-        }
-        return list;
-    };
-    match FrameList::parse(text) {
-        Ok(list) if list.first() < first || list.last() > last => {
-            let detail = format!(
-                "{list} is outside the composition, whose frames are {first} to {last} as After Effects shows them"
-            );
-            wrong.say("/frames", "out_of_range", detail);
-            None
-        }
-        Ok(list) => Some(list),
-        Err(error) => {
-            wrong.say("/frames", "malformed", error.to_string());
-            None
-        }
+        Ok(head)
     }
 }
 
@@ -434,13 +350,6 @@ fn file_name(pointer: &str, name: &str, wrong: &mut Wrong) {
         let detail = "a file name has 1 to 255 characters, no path and no control characters";
         wrong.say(pointer, "malformed", detail);
     }
-}
-
-pub(super) fn ratio(rational: Rational) -> Option<Ratio> {
-    Ratio::new(
-        u64::try_from(rational.num).ok()?,
-        u64::try_from(rational.den).ok()?,
-    )
 }
 
 /// An error with its causes, in one line.

@@ -96,6 +96,11 @@ impl Farm {
             .read()
             .expect("nobody panics while holding it")
             .clone();
+        let waits = self
+            .waits
+            .read()
+            .expect("nobody panics while holding it")
+            .clone();
         Ok(rows
             .into_iter()
             .map(|row| {
@@ -108,7 +113,8 @@ impl Farm {
                     .get(&row.id)
                     .copied()
                     .filter(|_| !row.state.is_final());
-                job_view(row, leases, film, eta_seconds)
+                let waits = waits.get(&row.id).cloned();
+                job_view(row, leases, film, eta_seconds, waits)
             })
             .collect())
     }
@@ -237,12 +243,14 @@ fn job_view(
     leases: Vec<LeaseView>,
     film: Option<flatrender_protocol::rest::FilmView>,
     eta_seconds: Option<u64>,
+    waits: Option<String>,
 ) -> JobView {
+    let waits = waits.filter(|_| !row.state.is_final());
     JobView {
         id: row.id,
         name: row.name,
         state: row.state,
-        reason: row.reason,
+        reason: row.reason.or(waits),
         notes: row.notes,
         project: row.project_name,
         composition: row.composition,
@@ -255,6 +263,9 @@ fn job_view(
         priority: row.priority,
         frames_done: row.done_count,
         frames_failed: spans::count(&row.failed),
+        values: row.values_hash,
+        after_effects: row.pin.map(|release| release.to_string()),
+        split: row.split,
         eta_seconds,
         created_at: rfc3339(row.created_at),
         started_at: row.started_at.map(rfc3339),
@@ -269,7 +280,7 @@ fn lease_view(lease: &LiveRow, job: &JobRow, names: &HashMap<NodeId, String>) ->
     LeaseView {
         attempt: lease.key.attempt,
         number: lease.number.unsigned_abs(),
-        kind: lease.kind.clone(),
+        kind: lease.kind.as_str().to_owned(),
         job: lease.job,
         job_name: job.name.clone(),
         node: lease.node,
@@ -290,7 +301,7 @@ fn snapshot_lease_view(
     LeaseView {
         attempt: lease.key.attempt,
         number: lease.number.unsigned_abs(),
-        kind: lease.kind.clone(),
+        kind: lease.kind.as_str().to_owned(),
         job: lease.job,
         job_name: format!("snapshot of {}", asked.composition),
         node: lease.node,

@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use flatrender_protocol::state::{JobState, Link};
-use flatrender_protocol::{AttemptId, JobId, NodeId, Span};
+use flatrender_protocol::{AttemptId, JobId, NodeId, Span, Split};
 
-use super::length::frame_job_length;
 use super::snapshot::{Job, Lease, LeaseWork, Snapshot};
-use super::{snapshots, spans};
+use super::{fit, length, prepare, snapshots, sound, spans};
 
 /// What should be leased, or asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +36,20 @@ pub enum Choice {
     Snapshot {
         /// The snapshot, as its lease names it.
         snapshot: JobId,
+        /// The node.
+        node: NodeId,
+    },
+    /// A project to be prepared by a node.
+    Prepare {
+        /// The job.
+        job: JobId,
+        /// The node.
+        node: NodeId,
+    },
+    /// The composition's own sound for a node.
+    Sound {
+        /// The job.
+        job: JobId,
         /// The node.
         node: NodeId,
     },
@@ -74,17 +87,22 @@ pub fn decide(snapshot: &Snapshot, now: Instant) -> Vec<Choice> {
     snapshots::first(snapshot, now, &mut slots, &mut choices);
     let mut jobs: Vec<(&JobId, &Job)> = snapshot.jobs.iter().collect();
     jobs.sort_by_key(|(id, job)| (Reverse(job.priority), **id));
+    prepare::decide(snapshot, &jobs, now, &mut slots, &mut choices);
     for (id, job) in &jobs {
         if slots.0.is_empty() {
             return choices;
         }
         match job.state {
-            JobState::Queued | JobState::Running => {
-                frames(snapshot, **id, job, now, &mut slots, &mut choices);
+            JobState::Queued | JobState::Preparing | JobState::Running => {
+                if job.prepare.is_none() {
+                    frames(snapshot, **id, job, now, &mut slots, &mut choices);
+                }
+            }
+            JobState::Assembling if job.wants_sound => {
+                sound::decide(snapshot, **id, job, now, &mut slots, &mut choices);
             }
             JobState::Assembling => assembly(snapshot, **id, job, now, &mut slots, &mut choices),
-            JobState::Preparing
-            | JobState::Paused
+            JobState::Paused
             | JobState::Done
             | JobState::Cancelling
             | JobState::Cancelled
@@ -108,34 +126,41 @@ fn frames(
     choices: &mut Vec<Choice>,
 ) {
     let waits_for_canary = job.canary && job.published.is_empty();
-    if waits_for_canary && !job.leases.is_empty() {
-        return;
-    }
-    let helpers = snapshot
-        .nodes
-        .values()
-        .filter(|n| n.takes_work() && n.can_render)
-        .count();
-    let helpers = u32::try_from(helpers).unwrap_or(u32::MAX);
+    let mut release = fit::release(snapshot, job);
     let mut todo = job.todo.clone();
+    if waits_for_canary && snapshot.leases_of(job).any(|lease| lease.span().is_some()) {
+        todo.clear();
+    }
+    if !waits_for_canary {
+        // Beside the canary, and not behind a long film's frames.
+        sound::decide(snapshot, id, job, now, slots, choices);
+    }
+    let helpers = fit::helpers(snapshot, release);
+    if job.split == Split::Never {
+        // A run that somebody is at is not split; what is left of it waits for them.
+        for span in snapshot.leases_of(job).filter_map(Lease::span) {
+            spans::remove(&mut todo, run_of(job, span.lo));
+        }
+    }
     while let Some(first) = todo.first().copied() {
-        let Some(node) = renderer_for(snapshot, job, now, slots) else {
+        let Some(node) = fit::renderer(snapshot, job, release, now, slots) else {
             return;
         };
+        release = release.or_else(|| snapshot.nodes.get(&node)?.release);
+        let run = run_of(job, first.lo);
         let length = if waits_for_canary {
             1
         } else {
-            frame_job_length(job.cost, spans::count(&todo), helpers)
+            length::of_split(job, run, spans::count(&todo), helpers)
         };
-        let end = first
-            .hi
-            .min(end_of_run(job, first.lo))
-            .min(first.lo.saturating_add(length));
         let span = Span {
             lo: first.lo,
-            hi: end,
+            hi: first.hi.min(run.hi).min(first.lo.saturating_add(length)),
         };
-        spans::remove(&mut todo, span);
+        match job.split {
+            Split::Never => spans::remove(&mut todo, run),
+            Split::Free | Split::Costly => spans::remove(&mut todo, span),
+        }
         slots.take(node);
         choices.push(Choice::Frames {
             job: id,
@@ -144,25 +169,28 @@ fn frames(
             speculative: false,
         });
         if waits_for_canary {
-            return;
+            break;
         }
+    }
+    if waits_for_canary {
+        sound::decide(snapshot, id, job, now, slots, choices);
     }
 }
 
-fn end_of_run(job: &Job, ordinal: u32) -> u32 {
+/// The consecutive display frames that an ordinal is one of.
+fn run_of(job: &Job, ordinal: u32) -> Span {
     let index = job.runs.partition_point(|run| run.span.hi <= ordinal);
-    job.runs.get(index).map_or(u32::MAX, |run| run.span.hi)
+    job.runs.get(index).map_or(
+        Span {
+            lo: ordinal,
+            hi: u32::MAX,
+        },
+        |run| run.span,
+    )
 }
 
-/// The best node with a free slot: one that has the project before one that has not; by id where all is equal.
-fn renderer_for(snapshot: &Snapshot, job: &Job, now: Instant, slots: &Slots) -> Option<NodeId> {
-    candidates(snapshot, job, now, slots)
-        .filter(|(_, node)| node.can_render)
-        .min_by_key(|(id, node)| (!node.cache.contains(&job.project), node.leases.len(), *id))
-        .map(|(id, _)| id)
-}
-
-fn candidates<'a>(
+/// Nodes with a free slot that are not kept away from the job.
+pub(super) fn candidates<'a>(
     snapshot: &'a Snapshot,
     job: &'a Job,
     now: Instant,
@@ -183,19 +211,7 @@ fn assembly(
     slots: &mut Slots,
     choices: &mut Vec<Choice>,
 ) {
-    let at_work = job
-        .leases
-        .iter()
-        .filter_map(|held| snapshot.leases.get(held));
-    let runs_already = at_work
-        .filter(|lease| lease.work == LeaseWork::Assemble)
-        .any(|lease| {
-            snapshot
-                .nodes
-                .get(&lease.node)
-                .is_some_and(|node| node.link != Link::Lost)
-        });
-    if runs_already {
+    if snapshot.at_work(job, LeaseWork::Assemble) {
         return;
     }
     let best = candidates(snapshot, job, now, slots)
@@ -241,9 +257,13 @@ fn copies(snapshot: &Snapshot, now: Instant, slots: &mut Slots, choices: &mut Ve
         if !matches!(job.state, JobState::Queued | JobState::Running) {
             continue;
         }
+        if job.split == Split::Never {
+            continue;
+        }
+        let release = fit::release(snapshot, job);
         for span in uncopied(snapshot, job, lease) {
-            let Some(node) = renderer_for(snapshot, job, now, slots) else {
-                return;
+            let Some(node) = fit::renderer(snapshot, job, release, now, slots) else {
+                break;
             };
             slots.take(node);
             choices.push(Choice::Frames {
@@ -269,7 +289,9 @@ fn uncopied(snapshot: &Snapshot, job: &Job, lease: &Lease) -> Vec<Span> {
                     speculative: false, ..
                 }
                 | LeaseWork::Assemble
-                | LeaseWork::Snapshot,
+                | LeaseWork::Snapshot
+                | LeaseWork::Prepare
+                | LeaseWork::Sound,
             )
             | None => {}
         }
@@ -291,7 +313,11 @@ fn help(
             return;
         }
         let Some(cost) = job.cost else { continue };
-        if job.state != JobState::Running || renderer_for(snapshot, job, now, slots).is_none() {
+        let release = fit::release(snapshot, job);
+        if job.state != JobState::Running
+            || job.split != Split::Free
+            || fit::renderer(snapshot, job, release, now, slots).is_none()
+        {
             continue;
         }
         let longest = job
@@ -336,10 +362,15 @@ mod tests {
 
     use flatrender_protocol::message::LeaseKey;
     use flatrender_protocol::state::{Health, Policy};
-    use flatrender_protocol::{Digest, FrameList};
+    use flatrender_protocol::{Digest, FrameList, Release};
 
     use super::*;
     use crate::plan::{Cost, Node};
+
+    const RELEASE: Release = Release {
+        major: 25,
+        minor: 2,
+    };
 
     #[expect(
         clippy::disallowed_methods,
@@ -361,6 +392,8 @@ mod tests {
             can_render: true,
             renderers: vec!["25.2x26".to_owned()],
             can_assemble: true,
+            can_prepare: true,
+            release: Some(RELEASE),
             cache: HashSet::new(),
             leases: Vec::new(),
         };
@@ -374,7 +407,11 @@ mod tests {
         let job = Job {
             state: JobState::Queued,
             priority: 50,
-            project: Digest::of(frames.as_bytes()),
+            needs: vec![Digest::of(frames.as_bytes())],
+            prepare: None,
+            wants_sound: false,
+            split: Split::Free,
+            pin: None,
             total: list.len(),
             runs: list.runs(),
             todo: vec![Span {
@@ -454,7 +491,7 @@ mod tests {
         let mut snapshot = Snapshot::default();
         let (cold, warm) = (node(&mut snapshot, "cold"), node(&mut snapshot, "warm"));
         let id = job(&mut snapshot, "0");
-        let project = snapshot.jobs[&id].project;
+        let project = snapshot.jobs[&id].needs[0];
         snapshot.nodes.get_mut(&warm).unwrap().cache.insert(project);
         let now = now();
         let chosen = |snapshot: &Snapshot| match decide(snapshot, now).as_slice() {

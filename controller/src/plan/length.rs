@@ -1,6 +1,8 @@
 //! How long a frame job should be.
 
-use super::snapshot::Cost;
+use flatrender_protocol::{Span, Split};
+
+use super::snapshot::{Cost, Job};
 
 /// Most frames of one frame job: what a node loses with its power is bounded.
 const LONGEST: u32 = 5_000;
@@ -25,6 +27,18 @@ pub fn frame_job_length(cost: Option<Cost>, left: u32, helpers: u32) -> u32 {
         }
     };
     length.min(share).clamp(1, LONGEST)
+}
+
+/// Most frame jobs that a run of a job is split into when each start is costly.
+const COSTLY_PIECES: u32 = 4;
+
+/// Frames for the next frame job in `run`, by how far the job may be split: `left` of it in todo, `helpers` nodes for it.
+pub fn of_split(job: &Job, run: Span, left: u32, helpers: u32) -> u32 {
+    match job.split {
+        Split::Free => frame_job_length(job.cost, left, helpers),
+        Split::Costly => run.len().div_ceil(helpers.clamp(1, COSTLY_PIECES)).max(1),
+        Split::Never => run.len().max(1),
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,17 @@
 
 mod decide;
 mod estimate;
+mod explain;
+mod fit;
 mod length;
+mod prepare;
 mod snapshot;
 mod snapshots;
+mod sound;
 pub mod spans;
 
 pub use decide::{Choice, decide};
 pub use estimate::seconds_left;
+pub use explain::why_waiting;
 pub use length::frame_job_length;
 pub use snapshot::{Asked, Cost, Job, Lease, LeaseWork, Node, Snapshot};

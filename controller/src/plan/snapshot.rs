@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use flatrender_protocol::message::LeaseKey;
 use flatrender_protocol::state::{Health, JobState, Link, Policy, may_lease};
-use flatrender_protocol::{AttemptId, Digest, JobId, NodeId, Run, Span};
+use flatrender_protocol::{AttemptId, Digest, JobId, NodeId, Release, Run, Span, Split};
 
 use super::spans;
 
@@ -47,6 +47,10 @@ pub struct Node {
     pub renderers: Vec<String>,
     /// Has ffmpeg.
     pub can_assemble: bool,
+    /// Has an After Effects that runs scripts.
+    pub can_prepare: bool,
+    /// The After Effects it renders with, where its version can be read.
+    pub release: Option<Release>,
     /// What its template cache holds.
     pub cache: HashSet<Digest>,
     /// Its live leases.
@@ -73,8 +77,16 @@ pub struct Job {
     pub state: JobState,
     /// 0 … 100.
     pub priority: i32,
-    /// The project that nodes need in their caches.
-    pub project: Digest,
+    /// What nodes need in their caches.
+    pub needs: Vec<Digest>,
+    /// Values are still to be set: jobs with the same key share the project that comes of it.
+    pub prepare: Option<Digest>,
+    /// The composition's own sound is still to be rendered.
+    pub wants_sound: bool,
+    /// How far its frames may be spread.
+    pub split: Split,
+    /// The After Effects that its frames are of.
+    pub pin: Option<Release>,
     /// Frames in all.
     pub total: u32,
     /// Consecutive display frames, in order: a frame job never crosses a border of these.
@@ -150,14 +162,20 @@ pub enum LeaseWork {
     Assemble,
     /// A snapshot.
     Snapshot,
+    /// Values become part of the project.
+    Prepare,
+    /// The composition's own sound.
+    Sound,
 }
 
 impl Lease {
-    /// Its ordinals; none for a film.
+    /// Its ordinals; none for what has no frames.
     pub fn span(&self) -> Option<Span> {
         match self.work {
             LeaseWork::Frames { span, .. } => Some(span),
-            LeaseWork::Assemble | LeaseWork::Snapshot => None,
+            LeaseWork::Assemble | LeaseWork::Prepare | LeaseWork::Sound | LeaseWork::Snapshot => {
+                None
+            }
         }
     }
 }
@@ -170,7 +188,10 @@ impl Snapshot {
             node.leases.push(attempt);
         }
         match lease.work {
-            LeaseWork::Frames { .. } | LeaseWork::Assemble => self.snapshot_was_last = false,
+            LeaseWork::Frames { .. }
+            | LeaseWork::Assemble
+            | LeaseWork::Prepare
+            | LeaseWork::Sound => self.snapshot_was_last = false,
             LeaseWork::Snapshot => self.snapshot_was_last = true,
         }
         if let Some(asked) = self.snapshots.get_mut(&lease.job) {
@@ -202,6 +223,22 @@ impl Snapshot {
             asked.lease = None;
         }
         Some(lease)
+    }
+
+    /// A job's live leases.
+    pub fn leases_of<'a>(&'a self, job: &'a Job) -> impl Iterator<Item = &'a Lease> {
+        job.leases.iter().filter_map(|held| self.leases.get(held))
+    }
+
+    /// Whether somebody who is not lost is at such work for a job.
+    pub fn at_work(&self, job: &Job, work: LeaseWork) -> bool {
+        self.leases_of(job)
+            .filter(|lease| lease.work == work)
+            .any(|lease| {
+                self.nodes
+                    .get(&lease.node)
+                    .is_some_and(|node| node.link != Link::Lost)
+            })
     }
 
     /// What of a lease's frames is not published yet.

@@ -78,7 +78,11 @@ fn choose(
         .iter()
         .filter_map(|choice| match choice {
             Choice::Snapshot { snapshot, .. } => Some(*snapshot),
-            Choice::Frames { .. } | Choice::Assemble { .. } | Choice::Shrink { .. } => None,
+            Choice::Frames { .. }
+            | Choice::Assemble { .. }
+            | Choice::Prepare { .. }
+            | Choice::Sound { .. }
+            | Choice::Shrink { .. } => None,
         })
         .collect();
     let running = snapshot
@@ -132,7 +136,7 @@ mod tests {
 
     use flatrender_protocol::message::LeaseKey;
     use flatrender_protocol::state::{Health, Link, Policy};
-    use flatrender_protocol::{AttemptId, Digest, FrameList, Span};
+    use flatrender_protocol::{AttemptId, Digest, FrameList, Span, Split};
 
     use super::*;
     use crate::plan::{Job, Lease, decide};
@@ -159,6 +163,8 @@ mod tests {
                 can_render: true,
                 renderers: vec!["25.2x26".to_owned()],
                 can_assemble: true,
+                can_prepare: true,
+                release: None,
                 cache: HashSet::new(),
                 leases: Vec::new(),
             };
@@ -180,7 +186,11 @@ mod tests {
         let job = Job {
             state: JobState::Queued,
             priority: 100,
-            project: Digest::of(b"film"),
+            needs: vec![Digest::of(b"film")],
+            prepare: None,
+            wants_sound: false,
+            split: Split::Free,
+            pin: None,
             total: list.len(),
             runs: list.runs(),
             todo: vec![Span { lo: 0, hi: 1000 }],
@@ -218,7 +228,10 @@ mod tests {
                     let (span, speculative) = (*span, *speculative);
                     (*job, *node, LeaseWork::Frames { span, speculative })
                 }
-                Choice::Assemble { .. } | Choice::Shrink { .. } => continue,
+                Choice::Assemble { .. }
+                | Choice::Prepare { .. }
+                | Choice::Sound { .. }
+                | Choice::Shrink { .. } => continue,
             };
             snapshot.hold(Lease {
                 key: LeaseKey {

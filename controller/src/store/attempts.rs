@@ -4,6 +4,7 @@ use flatrender_protocol::{JobId, NodeId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::leases::Kind;
 use super::{Named, StoreError};
 
 /// Failed attempts of one job on one node, uncharged ones left out.
@@ -13,8 +14,8 @@ pub struct Failures {
     pub job: JobId,
     /// The node.
     pub node: NodeId,
-    /// `frames` or `assemble`.
-    pub kind: String,
+    /// What the attempts were for.
+    pub kind: Kind,
     /// How many.
     pub count: u32,
     /// What the newest one said.
@@ -40,14 +41,15 @@ pub async fn failures(
     .fetch_all(connection)
     .await
     .named("failures of jobs")?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Failures {
-            job: JobId(row.job_id),
-            node: NodeId(row.node_id),
-            kind: row.kind,
-            count: u32::try_from(row.count).unwrap_or(u32::MAX),
-            message: row.message,
+    rows.into_iter()
+        .map(|row| {
+            Ok(Failures {
+                job: JobId(row.job_id),
+                node: NodeId(row.node_id),
+                kind: Kind::of(&row.kind)?,
+                count: u32::try_from(row.count).unwrap_or(u32::MAX),
+                message: row.message,
+            })
         })
-        .collect())
+        .collect()
 }

@@ -1,14 +1,17 @@
 //! Render jobs and their packages.
 
-use flatrender_protocol::message::TrackKind;
+use flatrender_protocol::message::{BlobRef, TrackKind};
 use flatrender_protocol::state::{JobState, UnknownName};
-use flatrender_protocol::{Digest, FrameList, JobId, Ratio, Span, TenantId};
+use flatrender_protocol::{
+    Digest, FrameList, JobId, Ratio, Release, Source, Span, Split, TenantId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::prepared::PrepareRow;
 use super::{Named, StoreError, parse, ranges};
 
 /// A sound track as the row keeps it.
@@ -24,6 +27,31 @@ pub struct TrackRow {
     pub file_name: String,
     /// 0 … 200 percent.
     pub volume: u16,
+}
+
+/// The composition's own sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnSound {
+    /// The composition has none.
+    None,
+    /// It has some, and the film goes without.
+    LeftOut,
+    /// It is still to be rendered.
+    Wanted,
+    /// It is in the store.
+    Made(BlobRef),
+}
+
+impl OwnSound {
+    /// Its name in the row.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::LeftOut => "left_out",
+            Self::Wanted => "wanted",
+            Self::Made(_) => "made",
+        }
+    }
 }
 
 /// What a job is, from its submission on.
@@ -43,10 +71,16 @@ pub struct JobRow {
     pub notes: Vec<String>,
     /// 0 … 100.
     pub priority: i32,
-    /// The project in the store.
+    /// The package: a project file's digest, or that of a package's content.
     pub package: Digest,
-    /// Its size.
-    pub package_bytes: u64,
+    /// What nodes render from; before it is prepared, what it is prepared from.
+    pub source: Source,
+    /// What is to be set in it first, if anything is.
+    pub prepare: Option<PrepareRow>,
+    /// Names the values and the files they bring, for a job that is prepared.
+    pub values_hash: Option<Digest>,
+    /// It is prepared: `source` is what was saved.
+    pub prepared: bool,
     /// The project's file name.
     pub project_name: String,
     /// The composition.
@@ -65,6 +99,12 @@ pub struct JobRow {
     pub background: [u8; 3],
     /// Sound beside the picture.
     pub tracks: Vec<TrackRow>,
+    /// The composition's own sound.
+    pub sound: OwnSound,
+    /// How far its frames may be spread.
+    pub split: Split,
+    /// The After Effects that its frames are of.
+    pub pin: Option<Release>,
     /// The first frame must be right before the rest opens.
     pub canary: bool,
     /// When it was submitted.
@@ -83,31 +123,6 @@ pub struct JobRow {
     pub generation: i32,
 }
 
-/// Keeps a package's manifest; found again when it was there before.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn insert_package(
-    tx: &mut PgConnection,
-    digest: Digest,
-    bytes: u64,
-    file_name: &str,
-    manifest: &Value,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "INSERT INTO render.packages (digest, bytes, file_name, manifest) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (digest) DO NOTHING",
-        digest.0.as_slice(),
-        i64::try_from(bytes).unwrap_or(i64::MAX),
-        file_name,
-        manifest
-    )
-    .execute(tx)
-    .await
-    .named("insert package")?;
-    Ok(())
-}
-
 /// Submits a job, queued. Its todo and the notification come by trigger, so that a job never exists without them.
 ///
 /// # Errors
@@ -120,12 +135,15 @@ pub async fn insert(tx: &mut PgConnection, job: &JobRow) -> Result<(), StoreErro
             .map(|track| i32::from(track.volume))
     };
     let tracks = serde_json::to_value(&job.tracks).unwrap_or_default();
-    let [red, green, blue] = job.background;
+    let source = serde_json::to_value(&job.source).unwrap_or_default();
+    let prepare = job.prepare.as_ref();
+    let prepare = prepare.map(|wanted| serde_json::to_value(wanted).unwrap_or_default());
     sqlx::query!(
         "INSERT INTO render.render_jobs (id, tenant_id, name, notes, priority, package_digest, project_name, composition,
                 frame_list, total_frames, width, height, rate_num, rate_den, aspect_num, aspect_den, background, tracks,
-                has_voiceover, music_volume, sfx_volume, voiceover_volume, canary)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)",
+                has_voiceover, music_volume, sfx_volume, voiceover_volume, canary, source, prepare, values_hash, sound, split)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+                 $24, $25, $26, $27, $28)",
         job.id.0,
         job.tenant.0,
         job.name,
@@ -142,13 +160,18 @@ pub async fn insert(tx: &mut PgConnection, job: &JobRow) -> Result<(), StoreErro
         i64::from(job.rate.den),
         i64::from(job.pixel_aspect.num),
         i64::from(job.pixel_aspect.den),
-        format!("#{red:02x}{green:02x}{blue:02x}"),
+        colour_text(job.background),
         tracks,
         volume(TrackKind::Voiceover).is_some(),
         volume(TrackKind::Music),
         volume(TrackKind::Sfx),
         volume(TrackKind::Voiceover),
         job.canary,
+        source,
+        prepare,
+        job.values_hash.as_ref().map(|hash| hash.0.as_slice()),
+        job.sound.as_str(),
+        job.split.as_str(),
     )
     .execute(&mut *tx)
     .await
@@ -193,7 +216,15 @@ struct Raw {
     notes: Vec<String>,
     priority: i32,
     package_digest: Vec<u8>,
-    package_bytes: i64,
+    source: Value,
+    prepare: Option<Value>,
+    values_hash: Option<Vec<u8>>,
+    prepared: bool,
+    sound: String,
+    sound_digest: Option<Vec<u8>>,
+    sound_bytes: Option<i64>,
+    split: String,
+    pins: Option<Value>,
     project_name: String,
     composition: String,
     frame_list: String,
@@ -243,12 +274,12 @@ pub async fn read(connection: &mut PgConnection, which: Which) -> Result<Vec<Job
     let rows = sqlx::query_as!(
         Raw,
         r#"SELECT j.id, j.tenant_id, j.name, j.state, j.reason, j.notes, j.priority, j.package_digest,
-                  p.bytes AS package_bytes, j.project_name, j.composition, j.frame_list, j.width, j.height, j.rate_num,
+                  j.source, j.prepare, j.values_hash, (j.prepared_id IS NOT NULL) AS "prepared!", j.sound, j.sound_digest,
+                  j.sound_bytes, j.split, j.pins, j.project_name, j.composition, j.frame_list, j.width, j.height, j.rate_num,
                   j.rate_den, j.aspect_num, j.aspect_den, j.background, j.tracks, j.canary, j.created_at, j.started_at,
                   j.finished_at, t.done_count, t.failed::text AS "failed!", t.todo::text AS "todo!", t.generation
              FROM render.render_jobs j
              JOIN render.job_todo t ON t.job_id = j.id
-             JOIN render.packages p ON p.digest = j.package_digest
             WHERE ($1::uuid[] IS NULL OR j.id = ANY ($1))
               AND (NOT $2 OR j.state NOT IN ('done', 'cancelled', 'failed'))
               AND ($3::uuid IS NULL OR j.tenant_id = $3)
@@ -287,7 +318,19 @@ fn job_of(raw: Raw) -> Result<JobRow, StoreError> {
         priority: raw.priority,
         package: Digest::from_slice(&raw.package_digest)
             .ok_or_else(|| unreadable("render_jobs.package_digest", &raw.name))?,
-        package_bytes: u64::try_from(raw.package_bytes).unwrap_or(0),
+        source: serde_json::from_value(raw.source)
+            .map_err(|_| unreadable("render_jobs.source", &raw.name))?,
+        prepare: raw
+            .prepare
+            .map(serde_json::from_value)
+            .transpose()
+            .map_err(|_| unreadable("render_jobs.prepare", &raw.name))?,
+        values_hash: raw.values_hash.as_deref().and_then(Digest::from_slice),
+        prepared: raw.prepared,
+        sound: own_sound(&raw.sound, raw.sound_digest.as_deref(), raw.sound_bytes)
+            .ok_or_else(|| unreadable("render_jobs.sound", &raw.sound))?,
+        split: parse("render_jobs.split", &raw.split)?,
+        pin: raw.pins.as_ref().and_then(release_of),
         frames: FrameList::parse(&raw.frame_list)
             .map_err(|_| unreadable("render_jobs.frame_list", &raw.frame_list))?,
         width: raw.width.unsigned_abs(),
@@ -312,6 +355,28 @@ fn job_of(raw: Raw) -> Result<JobRow, StoreError> {
         project_name: raw.project_name,
         composition: raw.composition,
     })
+}
+
+fn own_sound(name: &str, digest: Option<&[u8]>, bytes: Option<i64>) -> Option<OwnSound> {
+    match name {
+        "none" => Some(OwnSound::None),
+        "left_out" => Some(OwnSound::LeftOut),
+        "wanted" => Some(OwnSound::Wanted),
+        "made" => Some(OwnSound::Made(BlobRef {
+            digest: Digest::from_slice(digest?)?,
+            bytes: bytes?.unsigned_abs(),
+        })),
+        _ => None,
+    }
+}
+
+fn release_of(pins: &Value) -> Option<Release> {
+    pins.get("after_effects")?.as_str()?.parse().ok()
+}
+
+/// A colour as rows keep it.
+pub(super) fn colour_text([red, green, blue]: [u8; 3]) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 fn colour(text: &str) -> Option<[u8; 3]> {
@@ -446,7 +511,7 @@ pub async fn fail_frames(
 }
 
 /// A number of frames, pixels or attempts as the database keeps it; all are far below 2³¹ by their limits.
-fn int(value: u32) -> i32 {
+pub(super) fn int(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
 

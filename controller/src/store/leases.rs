@@ -97,6 +97,50 @@ pub async fn lease(tx: &mut PgConnection, wanted: &[Wanted]) -> Result<Vec<Lease
         .collect())
 }
 
+/// What an attempt is for, in its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Values become part of the project.
+    Prepare,
+    /// Frames.
+    Frames,
+    /// The composition's own sound.
+    Sound,
+    /// The film.
+    Assemble,
+    /// A snapshot.
+    Snapshot,
+}
+
+impl Kind {
+    /// Its name in the row and on screens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Frames => "frames",
+            Self::Sound => "sound",
+            Self::Assemble => "assemble",
+            Self::Snapshot => "snapshot",
+        }
+    }
+
+    pub(super) fn of(name: &str) -> Result<Self, StoreError> {
+        [
+            Self::Prepare,
+            Self::Frames,
+            Self::Sound,
+            Self::Assemble,
+            Self::Snapshot,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+        .ok_or_else(|| StoreError::Unreadable {
+            what: "attempts.kind",
+            value: name.to_owned(),
+        })
+    }
+}
+
 /// Leases an assembly; `None` when the job is closed.
 ///
 /// # Errors
@@ -107,20 +151,35 @@ pub async fn lease_assembly(
     job: JobId,
     node: NodeId,
 ) -> Result<Option<Leased>, StoreError> {
+    lease_whole(tx, attempt, job, node, Kind::Assemble).await
+}
+
+/// Leases work that has no frames; `None` when the job is closed.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lease_whole(
+    tx: &mut PgConnection,
+    attempt: AttemptId,
+    job: JobId,
+    node: NodeId,
+    kind: Kind,
+) -> Result<Option<Leased>, StoreError> {
     let row = sqlx::query!(
         r#"WITH next AS (
                UPDATE render.job_todo SET attempt_count = attempt_count + 1 WHERE job_id = $2 AND open
                RETURNING attempt_count)
            INSERT INTO render.attempts (id, job_id, number, kind, node_id, epoch)
-           SELECT $1, $2, attempt_count, 'assemble', $3, nextval('render.lease_epochs') FROM next
+           SELECT $1, $2, attempt_count, $4, $3, nextval('render.lease_epochs') FROM next
            RETURNING epoch, number"#,
         attempt.0,
         job.0,
-        node.0
+        node.0,
+        kind.as_str()
     )
     .fetch_optional(tx)
     .await
-    .named("lease assembly")?;
+    .named("lease whole work")?;
     Ok(row.map(|row| Leased {
         key: LeaseKey {
             attempt,
@@ -354,15 +413,15 @@ pub struct LiveRow {
     pub key: LeaseKey,
     /// Its number within the job.
     pub number: i32,
-    /// What for: `frames`, `assemble`, `snapshot` …
-    pub kind: String,
     /// The job; of a snapshot, the snapshot.
     pub job: JobId,
     /// The node.
     pub node: NodeId,
+    /// What it is for.
+    pub kind: Kind,
     /// Where the attempt is.
     pub state: AttemptState,
-    /// Its range; `None` for an assembly.
+    /// Its range; `None` for what has no frames.
     pub span: Option<Span>,
     /// A second copy.
     pub speculative: bool,
@@ -382,7 +441,7 @@ pub async fn live(
 ) -> Result<Vec<LiveRow>, StoreError> {
     let ids: Option<Vec<Uuid>> = jobs.map(|jobs| jobs.iter().map(|id| id.0).collect());
     let rows = sqlx::query!(
-        r#"SELECT a.id, a.epoch, a.number, a.kind, a.job_id, a.node_id, a.state, a.leased_at, l.frames::text AS "frames?",
+        r#"SELECT a.id, a.epoch, a.number, a.job_id, a.node_id, a.kind, a.state, a.leased_at, l.frames::text AS "frames?",
                   coalesce(l.speculative, false) AS "speculative!",
                   (SELECT count(*) FROM render.frames f WHERE f.job_id = l.job_id
                       AND f.ordinal >= lower(l.frames) AND f.ordinal < upper(l.frames)) AS "published!"
@@ -402,9 +461,9 @@ pub async fn live(
                     epoch: row.epoch.unsigned_abs(),
                 },
                 number: row.number,
-                kind: row.kind,
                 job: JobId(row.job_id),
                 node: NodeId(row.node_id),
+                kind: Kind::of(&row.kind)?,
                 state: parse("attempts.state", &row.state)?,
                 span: row.frames.as_deref().map(ranges::parse_one).transpose()?,
                 speculative: row.speculative,

@@ -10,6 +10,8 @@ pub mod jobs;
 pub mod leadership;
 pub mod leases;
 pub mod nodes;
+pub mod packages;
+pub mod prepared;
 pub mod ranges;
 pub mod snapshots;
 pub mod tokens;

@@ -40,6 +40,8 @@ pub struct NodeRow {
     pub renderers: Vec<String>,
     /// Has ffmpeg.
     pub can_assemble: bool,
+    /// Has an After Effects that runs scripts.
+    pub can_prepare: bool,
     /// Entries of its cache.
     pub cache_entries: i64,
     /// Bytes of its cache.
@@ -57,7 +59,7 @@ pub struct NodeRow {
 pub async fn all(connection: &mut PgConnection) -> Result<Vec<NodeRow>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT n.id, n.name, n.hostname, n.os, n.policy, n.health, n.health_until, n.link, n.agent_version, n.cores,
-                  n.memory_mib, n.slots, n.renderers, n.can_assemble,
+                  n.memory_mib, n.slots, n.renderers, n.can_assemble, n.can_prepare,
                   c.entries AS "cache_entries!", c.bytes AS "cache_bytes!",
                   h.cpu::float8 AS "cpu_percent?", h.disk_free_mib AS "disk_free_mib?"
              FROM render.nodes n
@@ -88,6 +90,7 @@ pub async fn all(connection: &mut PgConnection) -> Result<Vec<NodeRow>, StoreErr
                 slots: row.slots,
                 renderers: row.renderers,
                 can_assemble: row.can_assemble,
+                can_prepare: row.can_prepare,
                 cache_entries: row.cache_entries,
                 cache_bytes: row.cache_bytes,
                 cpu_percent: row.cpu_percent,
@@ -183,7 +186,7 @@ pub async fn set_inventory(
     sqlx::query!(
         "UPDATE render.nodes
             SET boot_id = $2, agent_version = $3, hostname = $4, os = $5, cores = $6, memory_mib = $7, slots = $8,
-                renderers = $9, can_assemble = $10
+                renderers = $9, can_assemble = $10, can_prepare = $11
           WHERE id = $1",
         node.0,
         boot,
@@ -195,6 +198,7 @@ pub async fn set_inventory(
         i32::try_from(inventory.slots.clamp(1, 64)).unwrap_or(1),
         &renderers,
         inventory.can_assemble,
+        inventory.can_prepare,
     )
     .execute(tx)
     .await

@@ -44,6 +44,9 @@ pub async fn run(args: &Render, client: &Client, screen: &Screen) -> Result<Exit
         frames: args.frames.clone(),
         priority: args.priority,
         tracks,
+        values: None,
+        own_sound: None,
+        canary: None,
     };
     let job = client.submit(&spec).await.doing(&did)?;
     announce(&job, args, screen);

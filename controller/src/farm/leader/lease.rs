@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use flatrender_protocol::message::{
-    BlobRef, FramesWork, Lease as LeaseMessage, LeaseKey, ToAgent, Work,
-};
+use flatrender_protocol::message::{FramesWork, Lease as LeaseMessage, LeaseKey, ToAgent, Work};
 use flatrender_protocol::state::{AttemptState, JobEvent, JobState};
-use flatrender_protocol::{AttemptId, JobId, NodeId, Source, Span};
+use flatrender_protocol::{AttemptId, JobId, NodeId, Span, Split};
 
 use super::{JobFacts, Leader};
 use crate::plan::{Lease, LeaseWork, spans};
@@ -95,7 +93,7 @@ impl Leader {
                 stopping: false,
             });
             if let Some(job) = self.snapshot.jobs.get_mut(&want.job)
-                && job.state == JobState::Queued
+                && matches!(job.state, JobState::Queued | JobState::Preparing)
             {
                 job.state = JobState::Running;
             }
@@ -106,7 +104,13 @@ impl Leader {
         Ok(!leased.is_empty())
     }
 
-    fn lease_event(&self, job: JobId, node: NodeId, attempt: AttemptId, why: String) -> NewEvent {
+    pub(super) fn lease_event(
+        &self,
+        job: JobId,
+        node: NodeId,
+        attempt: AttemptId,
+        why: String,
+    ) -> NewEvent {
         NewEvent {
             tenant: self.tenant(job),
             subject: "attempt",
@@ -230,20 +234,29 @@ fn lease_reason(want: &Wanted) -> String {
     format!("ordinals {} to {}{copy}", want.span.lo, want.span.hi - 1)
 }
 
-fn frames_message(facts: &JobFacts, key: LeaseKey, span: Span) -> Option<LeaseMessage> {
+fn frames_message(facts: &JobFacts, key: LeaseKey, leased: Span) -> Option<LeaseMessage> {
     let row = &facts.row;
+    let span = match row.split {
+        Split::Free | Split::Costly => leased,
+        // What an effect keeps of the frames before is right only from the start of the run; those that are there already
+        // come again and change nothing.
+        Split::Never => Span {
+            lo: row
+                .frames
+                .runs()
+                .iter()
+                .find(|run| run.span.hi > leased.lo)?
+                .span
+                .lo,
+            ..leased
+        },
+    };
     Some(LeaseMessage {
         key,
         job: row.id,
         job_name: row.name.clone(),
         work: Work::Frames(FramesWork {
-            source: Source::bare(
-                BlobRef {
-                    digest: row.package,
-                    bytes: row.package_bytes,
-                },
-                &row.project_name,
-            ),
+            source: row.source.clone(),
             composition: row.composition.clone(),
             span,
             first_display: row.frames.display(span.lo)?,

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use flatrender_protocol::message::{LeaseKey, ToAgent};
 use flatrender_protocol::state::{JobState, Link, Policy};
-use flatrender_protocol::{JobId, Span};
+use flatrender_protocol::{Digest, JobId, Release, Span, Split};
 
 use super::{JobFacts, Leader};
 use crate::farm::Farm;
 use crate::plan::{Job, Lease, LeaseWork, Node, Snapshot};
-use crate::store::jobs::{self, JobRow, Which};
+use crate::store::jobs::{self, JobRow, OwnSound, Which};
+use crate::store::leases::Kind;
 use crate::store::nodes::NodeRow;
 use crate::store::{StoreError, attempts, begin_leading, commit, leases, nodes};
 
@@ -53,6 +54,7 @@ impl Leader {
             awaited: HashMap::new(),
             samples: Vec::new(),
             look: true,
+            waits_told: None,
         };
         for row in node_rows
             .into_iter()
@@ -64,20 +66,32 @@ impl Leader {
             let done = published.get(&row.id).cloned().unwrap_or_default();
             leader.open_job(row, done);
         }
-        for failed in failures.iter().filter(|failed| failed.kind == "assemble") {
-            if let Some(facts) = leader.facts.get_mut(&failed.job) {
-                facts.film_failures += failed.count;
+        for failed in &failures {
+            let Some(facts) = leader.facts.get_mut(&failed.job) else {
+                continue;
+            };
+            let many = usize::try_from(failed.count).unwrap_or(usize::MAX);
+            match failed.kind {
+                Kind::Assemble => facts.film_failures += failed.count,
+                Kind::Prepare | Kind::Sound => {
+                    let on = facts.work_failures.entry(failed.kind).or_default();
+                    on.extend(std::iter::repeat_n(failed.node, many.min(100)));
+                }
+                // Which frame it was is not in the row: counted anew.
+                Kind::Frames | Kind::Snapshot => {}
             }
         }
         leader.read_snapshots(now).await?;
         for row in live {
-            let work = match row.span {
-                Some(span) => LeaseWork::Frames {
+            let work = match (row.kind, row.span) {
+                (_, Some(span)) => LeaseWork::Frames {
                     span,
                     speculative: row.speculative,
                 },
-                None if row.kind == "snapshot" => LeaseWork::Snapshot,
-                None => LeaseWork::Assemble,
+                (Kind::Prepare, None) => LeaseWork::Prepare,
+                (Kind::Sound, None) => LeaseWork::Sound,
+                (Kind::Snapshot, None) => LeaseWork::Snapshot,
+                (Kind::Assemble | Kind::Frames, None) => LeaseWork::Assemble,
             };
             leader.hold(Lease {
                 key: row.key,
@@ -90,6 +104,7 @@ impl Leader {
         }
         leader.snapshot.no_copies_until = Some(leader.patient_until);
         leader.grant_films().await?;
+        leader.find_prepared(&ids).await?;
         Ok(leader)
     }
 
@@ -110,8 +125,10 @@ impl Leader {
             reachable: false,
             slots: row.slots.unsigned_abs(),
             can_render: !row.renderers.is_empty(),
-            renderers: row.renderers,
+            renderers: row.renderers.clone(),
             can_assemble: row.can_assemble,
+            can_prepare: row.can_prepare,
+            release: release_of(&row.renderers),
             cache: std::collections::HashSet::new(),
             leases: Vec::new(),
         };
@@ -125,12 +142,16 @@ impl Leader {
         let job = Job {
             state: row.state,
             priority: row.priority,
-            project: row.package,
+            needs: row.source.cached().collect(),
+            prepare: prepare_key(&row),
+            wants_sound: row.sound == OwnSound::Wanted,
+            split: row.split,
+            pin: row.pin,
             total: row.frames.len(),
             runs: row.frames.runs(),
             todo: row.todo.clone(),
             published,
-            canary: row.canary,
+            canary: has_canary(&row),
             cost: None,
             avoid: HashMap::new(),
             frames_by_node: HashMap::new(),
@@ -141,6 +162,7 @@ impl Leader {
             row: Arc::new(row),
             failures: HashMap::new(),
             film_failures: 0,
+            work_failures: HashMap::new(),
             measured: 0,
         };
         self.facts.insert(facts.row.id, facts);
@@ -149,8 +171,14 @@ impl Leader {
     /// Takes a committed lease into the snapshot, and lets its node read what it names.
     pub(super) fn hold(&mut self, lease: Lease) {
         if let Some(facts) = self.facts.get(&lease.job) {
-            let mut digests: std::collections::HashSet<_> = [facts.row.package].into();
-            digests.extend(facts.row.tracks.iter().map(|track| track.digest));
+            let row = &facts.row;
+            let mut digests: std::collections::HashSet<_> =
+                row.source.blobs().map(|blob| blob.digest).collect();
+            digests.extend(row.tracks.iter().map(|track| track.digest));
+            digests.extend(row.prepare.iter().map(|wanted| wanted.values.digest));
+            if let OwnSound::Made(sound) = &row.sound {
+                digests.insert(sound.digest);
+            }
             self.farm
                 .grants
                 .give(lease.node, lease.key.attempt, digests);
@@ -176,8 +204,10 @@ impl Leader {
         let mut tx = self.begin().await?;
         let rows = jobs::read(&mut tx, Which::Unfinished).await?;
         commit(tx).await?;
+        let mut new = Vec::new();
         for row in rows {
             let Some(known) = self.snapshot.jobs.get_mut(&row.id) else {
+                new.push(row.id);
                 self.open_job(row, Vec::new());
                 continue;
             };
@@ -187,6 +217,7 @@ impl Leader {
                 self.drop_leases(row.id, "the job was cancelled").await?;
             }
         }
+        self.find_prepared(&new).await?;
         self.finish_cancelled().await
     }
 
@@ -220,4 +251,24 @@ impl Leader {
         leases::stopping(&mut tx, &keys).await?;
         commit(tx).await
     }
+}
+
+/// The After Effects a node renders with: of several, the one it names first is the one it uses.
+pub(super) fn release_of(renderers: &[String]) -> Option<Release> {
+    renderers.first()?.parse().ok()
+}
+
+/// What jobs that wait for the same prepared project have in common; `None` when there is nothing to wait for.
+pub(super) fn prepare_key(row: &JobRow) -> Option<Digest> {
+    let hash = row.values_hash.filter(|_| !row.prepared)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(row.tenant.0.as_bytes());
+    hasher.update(row.package.as_bytes());
+    hasher.update(hash.as_bytes());
+    Some(hasher.finalize().into())
+}
+
+/// Whether a first frame goes alone. Where one node renders everything from the start, it would be another start.
+pub(super) fn has_canary(row: &JobRow) -> bool {
+    row.canary && row.split != Split::Never
 }

@@ -14,10 +14,13 @@ mod assemble;
 mod expiry;
 mod lease;
 mod load;
+mod pins;
+mod prepare;
 mod publish;
 mod report;
 mod session;
 mod snapshot;
+mod sound;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -36,11 +39,14 @@ use super::{Farm, FromAgent, Heard, Input, SessionId};
 use crate::plan::{self, Choice, Snapshot};
 use crate::store::events::NewEvent;
 use crate::store::jobs::JobRow;
+use crate::store::leases::Kind;
 use crate::store::snapshots::SnapshotRow;
 use crate::store::{self, StoreError, Tx, leadership};
 
 /// Inputs taken before the leader commits and decides.
 const BATCH: usize = 512;
+/// How often it is told why jobs wait.
+const WAITS_EVERY: Duration = Duration::from_millis(250);
 
 /// Leads whenever it can, until `shutdown`; then lets go of the leadership.
 pub async fn run(farm: Farm, mut inputs: mpsc::Receiver<Input>, shutdown: CancellationToken) {
@@ -141,6 +147,8 @@ struct JobFacts {
     failures: HashMap<u32, Vec<NodeId>>,
     /// Failed assemblies.
     film_failures: u32,
+    /// On which nodes what has no frames failed.
+    work_failures: HashMap<Kind, Vec<NodeId>>,
     /// Frames whose time was counted, first ones of leases left out.
     measured: u32,
 }
@@ -174,6 +182,8 @@ struct Leader {
     samples: Vec<(NodeId, OffsetDateTime, Sample)>,
     /// Something was written that this leader has not read.
     look: bool,
+    /// When it was last told why jobs wait.
+    waits_told: Option<Instant>,
 }
 
 impl Leader {
@@ -253,11 +263,13 @@ impl Leader {
             }
         }
         self.tell_estimates();
+        self.tell_waits(now);
         Ok(())
     }
 
     async fn carry_out(&mut self, choices: Vec<Choice>) -> Result<bool, StoreError> {
         let mut frames = Vec::new();
+        let mut sounds = Vec::new();
         let mut went_on = false;
         for choice in choices {
             match choice {
@@ -273,10 +285,15 @@ impl Leader {
                 Choice::Snapshot { snapshot, node } => {
                     went_on |= self.lease_snapshot(snapshot, node).await?;
                 }
+                Choice::Prepare { job, node } => went_on |= self.lease_prepare(job, node).await?,
+                Choice::Sound { job, node } => sounds.push((job, node)),
                 Choice::Shrink { attempt, until } => self.ask_to_shrink(attempt, until),
             }
         }
         went_on |= self.lease_frames(frames).await?;
+        for (job, node) in sounds {
+            went_on |= self.lease_sound(job, node).await?;
+        }
         Ok(went_on)
     }
 
@@ -303,6 +320,26 @@ impl Leader {
             .estimates
             .write()
             .expect("nobody panics while holding it") = estimates;
+    }
+
+    /// Why jobs wait, for people; not oftener than they would look.
+    fn tell_waits(&mut self, now: Instant) {
+        if self
+            .waits_told
+            .is_some_and(|told| now.saturating_duration_since(told) < WAITS_EVERY)
+        {
+            return;
+        }
+        self.waits_told = Some(now);
+        let jobs = self.snapshot.jobs.iter();
+        let waits = jobs
+            .filter_map(|(id, job)| Some((*id, plan::why_waiting(&self.snapshot, *id, job, now)?)));
+        let waits = waits.collect();
+        *self
+            .farm
+            .waits
+            .write()
+            .expect("nobody panics while holding it") = waits;
     }
 
     async fn write_events(tx: &mut Tx, events: &[NewEvent]) -> Result<(), StoreError> {

@@ -22,12 +22,14 @@ impl Leader {
             .map(|(node, _, header)| (node, header))
             .collect();
         let jobs_of = self.jobs_of(&offered).await?;
+        let offered = self.of_pinned_release(offered, &jobs_of);
         let mut ids: Vec<JobId> = jobs_of.values().copied().collect();
         ids.sort_unstable();
         ids.dedup();
         let mut tx = self.begin().await?;
         jobs::lock(&mut tx, &ids).await?;
         let outcomes = frames::publish(&mut tx, &offered).await?;
+        let pins = self.pin(&mut tx, &offered, &outcomes).await?;
         let mut complete = Vec::new();
         let mut events = Vec::new();
         for id in ids {
@@ -42,6 +44,7 @@ impl Leader {
         Self::write_events(&mut tx, &events).await?;
         commit(tx).await?;
         self.farm.news.notify_waiters();
+        self.pinned(&pins);
         for ((node, header), outcome) in offered.iter().zip(outcomes) {
             self.published(*node, header, outcome);
         }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::Leader;
 use crate::plan::{Lease, LeaseWork};
 use crate::store::events::{NewEvent, Who};
-use crate::store::leases::{self, End};
+use crate::store::leases::{self, End, Kind};
 use crate::store::{StoreError, commit, jobs, nodes};
 
 /// The same frame failing on so many nodes fails that frame.
@@ -51,10 +51,14 @@ impl Leader {
         };
         let of_snapshot = lease.work == LeaseWork::Snapshot;
         match (lease.span(), report.ending) {
-            (None, Ending::Succeeded) if of_snapshot => {
-                self.snapshot_made(&lease, report, now).await?;
-            }
-            (None, Ending::Succeeded) => self.film_made(&lease, report).await?,
+            (None, Ending::Succeeded) => match lease.work {
+                LeaseWork::Prepare => self.prepare_made(&lease, report, now).await?,
+                LeaseWork::Sound => self.sound_made(&lease, report, now).await?,
+                LeaseWork::Snapshot => self.snapshot_made(&lease, report, now).await?,
+                LeaseWork::Assemble | LeaseWork::Frames { .. } => {
+                    self.film_made(&lease, report).await?;
+                }
+            },
             (Some(_), Ending::Succeeded) if !self.snapshot.unpublished(&lease).is_empty() => {
                 // Its last frames are still on their way.
                 let until = now + Duration::from_millis(self.farm.settings.report_grace_ms);
@@ -124,18 +128,23 @@ impl Leader {
         self.pause(lease.job, node, now);
         match culprit {
             Some(ordinal) => self.blame_frame(lease.job, ordinal, node, report).await,
-            None if lease.span().is_none() => self.blame_film(lease.job, report).await,
-            None => Ok(()),
+            None => match lease.work {
+                LeaseWork::Assemble => self.blame_film(lease.job, report).await,
+                LeaseWork::Prepare => {
+                    self.blame_work(lease.job, Kind::Prepare, node, report)
+                        .await
+                }
+                LeaseWork::Sound => self.blame_work(lease.job, Kind::Sound, node, report).await,
+                LeaseWork::Frames { .. } | LeaseWork::Snapshot => Ok(()),
+            },
         }
     }
 
     /// Keeps the job away from the node that failed it, longer each time.
     fn pause(&mut self, id: JobId, node: NodeId, now: Instant) {
         let again = self.facts.get(&id).map_or(0, |facts| {
-            facts
-                .failures
-                .values()
-                .flatten()
+            let work = facts.work_failures.values().flatten();
+            work.chain(facts.failures.values().flatten())
                 .filter(|failed| **failed == node)
                 .count()
         });
@@ -159,36 +168,18 @@ impl Leader {
         };
         let failed = facts.failures.entry(ordinal).or_default();
         failed.push(node);
-        let mut on = failed.clone();
-        on.sort_unstable();
-        on.dedup();
-        let count = failed.len();
-        let limit = if report.class == OutcomeClass::Template {
-            NODES_TO_FAIL
-        } else {
-            FAILURES_TO_FAIL
-        };
-        if on.len() < NODES_TO_FAIL && count < limit {
+        let (failed, count) = (failed.clone(), failed.len());
+        if !hopeless(&failed, report.class) {
             return Ok(());
         }
-        let names: Vec<String> = on
-            .iter()
-            .map(|id| {
-                self.snapshot
-                    .nodes
-                    .get(id)
-                    .map_or_else(|| id.to_string(), |n| n.name.clone())
-            })
-            .collect();
+        let names = self.names_of(&failed);
+        let Some(facts) = self.facts.get(&id) else {
+            return Ok(());
+        };
         let display = facts.row.frames.display(ordinal).unwrap_or_default();
         let reason = format!(
-            "frame {display} failed {count} times, on {}: {}",
-            names.join(", "),
-            if report.message.is_empty() {
-                "the renderer gave no reason"
-            } else {
-                &report.message
-            }
+            "frame {display} failed {count} times, on {names}: {}",
+            words(report)
         );
         self.fail_job(
             id,
@@ -199,6 +190,62 @@ impl Leader {
             reason,
         )
         .await
+    }
+
+    /// What has no frames failed: after enough nodes the job can't go on, and neither can those that wait for the same.
+    async fn blame_work(
+        &mut self,
+        id: JobId,
+        kind: Kind,
+        node: NodeId,
+        report: &Report,
+    ) -> Result<(), StoreError> {
+        let Some(facts) = self.facts.get_mut(&id) else {
+            return Ok(());
+        };
+        let failed = facts.work_failures.entry(kind).or_default();
+        failed.push(node);
+        let (failed, count) = (failed.clone(), failed.len());
+        if !hopeless(&failed, report.class) {
+            return Ok(());
+        }
+        let what = match kind {
+            Kind::Prepare => "the project could not be prepared",
+            Kind::Sound => {
+                "the composition's own sound could not be rendered (the job can be sent again without it)"
+            }
+            Kind::Frames | Kind::Assemble | Kind::Snapshot => "it could not be rendered",
+        };
+        let names = self.names_of(&failed);
+        let reason = format!("{what} in {count} attempts, on {names}: {}", words(report));
+        let key = self.snapshot.jobs.get(&id).and_then(|job| job.prepare);
+        let alike = |job: &crate::plan::Job| {
+            kind == Kind::Prepare && report.class == OutcomeClass::Template && job.prepare == key
+        };
+        let jobs = self.snapshot.jobs.iter();
+        let jobs = jobs.filter(|(other, job)| **other == id || alike(job));
+        let over: Vec<JobId> = jobs.map(|(job, _)| *job).collect();
+        for job in over {
+            self.fail_job(job, None, reason.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Each node once, by name.
+    fn names_of(&self, nodes: &[NodeId]) -> String {
+        let mut on = nodes.to_vec();
+        on.sort_unstable();
+        on.dedup();
+        let names: Vec<String> = on
+            .iter()
+            .map(|id| {
+                self.snapshot
+                    .nodes
+                    .get(id)
+                    .map_or_else(|| id.to_string(), |n| n.name.clone())
+            })
+            .collect();
+        names.join(", ")
     }
 
     async fn blame_film(&mut self, id: JobId, report: &Report) -> Result<(), StoreError> {
@@ -216,7 +263,7 @@ impl Leader {
         self.fail_job(id, None, reason).await
     }
 
-    async fn fail_job(
+    pub(super) async fn fail_job(
         &mut self,
         id: JobId,
         failed: Option<Span>,
@@ -360,6 +407,29 @@ impl Leader {
             self.facts.remove(&id);
         }
         Ok(())
+    }
+}
+
+/// Whether another try would be in vain: on enough nodes, or often enough where there are not so many.
+fn hopeless(failed: &[NodeId], class: OutcomeClass) -> bool {
+    let mut on = failed.to_vec();
+    on.sort_unstable();
+    on.dedup();
+    let limit = match class {
+        OutcomeClass::Template => NODES_TO_FAIL,
+        OutcomeClass::Ok | OutcomeClass::Node | OutcomeClass::Transient | OutcomeClass::Suspect => {
+            FAILURES_TO_FAIL
+        }
+    };
+    on.len() >= NODES_TO_FAIL || failed.len() >= limit
+}
+
+/// What the renderer said.
+fn words(report: &Report) -> &str {
+    if report.message.is_empty() {
+        "the renderer gave no reason"
+    } else {
+        &report.message
     }
 }
 

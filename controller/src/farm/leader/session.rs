@@ -118,8 +118,10 @@ impl Leader {
         if let Some(node) = self.snapshot.nodes.get_mut(&id) {
             node.slots = inventory.slots.clamp(1, 64);
             node.can_render = !inventory.renderers.is_empty();
-            node.renderers = inventory.renderers;
             node.can_assemble = inventory.can_assemble;
+            node.can_prepare = inventory.can_prepare;
+            node.release = super::load::release_of(&inventory.renderers);
+            node.renderers = inventory.renderers;
         }
         self.may_work(id);
         Ok(())
@@ -185,7 +187,7 @@ impl Leader {
 
     /// What of a lease is neither published nor being rendered as a copy elsewhere.
     fn unheld(&self, lease: &crate::plan::Lease) -> Vec<flatrender_protocol::Span> {
-        use crate::plan::LeaseWork::{Assemble, Frames, Snapshot};
+        use crate::plan::LeaseWork::{Assemble, Frames, Prepare, Snapshot, Sound};
         let mut rest = self.snapshot.unpublished(lease);
         for other in self
             .snapshot
@@ -200,7 +202,7 @@ impl Leader {
                 } if other.key != lease.key => {
                     crate::plan::spans::remove(&mut rest, span);
                 }
-                Frames { .. } | Assemble | Snapshot => {}
+                Frames { .. } | Assemble | Prepare | Sound | Snapshot => {}
             }
         }
         rest

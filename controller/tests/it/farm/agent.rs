@@ -8,10 +8,10 @@ use flatrender_controller::blobs::Area;
 use flatrender_controller::farm::{Farm, FromAgent, Input, SessionId};
 use flatrender_protocol::message::{
     BlobRef, Ending, EnrolRequest, FilmReport, FrameHeader, FrameOutcome, FramesWork, Held,
-    Inventory, Lease, LeaseKey, Made, Measures, OutcomeClass, Packing, Report, SnapshotReport,
-    SnapshotWork, ToAgent, Work,
+    Inventory, Lease, LeaseKey, Made, Measures, OutcomeClass, Packing, PrepareWork, PreparedReport,
+    Report, SnapshotReport, SnapshotWork, SoundReport, SoundWork, ToAgent, Work,
 };
-use flatrender_protocol::{Digest, NodeId};
+use flatrender_protocol::{Digest, NodeId, values};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -23,6 +23,8 @@ pub struct FakeAgent {
     farm: Farm,
     session: SessionId,
     inbox: mpsc::Receiver<ToAgent>,
+    /// What it renders with.
+    pub version: String,
 }
 
 impl FakeAgent {
@@ -32,8 +34,28 @@ impl FakeAgent {
         Self::connect(farm, node, Vec::new()).await
     }
 
+    /// Enrols and connects as a machine with this After Effects, which runs scripts or only renders.
+    pub async fn join_with(farm: &Farm, name: &str, version: &str, can_prepare: bool) -> Self {
+        let node = enrol(farm, name).await;
+        let inventory = Inventory {
+            renderers: vec![version.to_owned()],
+            can_prepare,
+            ..inventory()
+        };
+        Self::connect_with(farm, node, Vec::new(), inventory).await
+    }
+
     /// Connects and says what it holds.
     pub async fn connect(farm: &Farm, node: NodeId, held: Vec<Held>) -> Self {
+        Self::connect_with(farm, node, held, inventory()).await
+    }
+
+    async fn connect_with(
+        farm: &Farm,
+        node: NodeId,
+        held: Vec<Held>,
+        inventory: Inventory,
+    ) -> Self {
         let (to_agent, inbox) = mpsc::channel(1024);
         let session = SessionId(SESSIONS.fetch_add(1, Ordering::SeqCst));
         farm.presence.of(node).note(Instant::now());
@@ -50,18 +72,10 @@ impl FakeAgent {
             farm: farm.clone(),
             session,
             inbox,
+            version: String::new(),
         };
-        agent
-            .say(FromAgent::Inventory(Inventory {
-                hostname: "host".to_owned(),
-                os: "test".to_owned(),
-                cores: 2,
-                memory_mib: 1024,
-                slots: 1,
-                renderers: vec!["25.2x26".to_owned()],
-                can_assemble: true,
-            }))
-            .await;
+        agent.version.clone_from(&inventory.renderers[0]);
+        agent.say(FromAgent::Inventory(inventory)).await;
         agent.say(FromAgent::Holding(held)).await;
         agent
             .hear(|message| matches!(message, ToAgent::Verdicts(_)).then_some(()))
@@ -158,7 +172,7 @@ impl FakeAgent {
                 perceptual_hash: 7,
             },
             render_ms: 10,
-            renderer: "25.2x26".to_owned(),
+            renderer: self.version.clone(),
         };
         self.say(FromAgent::Frame(Box::new(header))).await;
     }
@@ -179,6 +193,12 @@ impl FakeAgent {
 
     pub async fn report(&self, key: LeaseKey, ending: Ending, class: OutcomeClass, message: &str) {
         self.tell_report(key, ending, class, message, None).await;
+    }
+
+    /// Reports what an attempt without frames made.
+    pub async fn made(&self, key: LeaseKey, made: Made) {
+        let (ending, class) = (Ending::Succeeded, OutcomeClass::Ok);
+        self.tell_report(key, ending, class, "", Some(made)).await;
     }
 
     async fn tell_report(
@@ -236,10 +256,17 @@ impl FakeAgent {
                 self.report(lease.key, Ending::Succeeded, OutcomeClass::Ok, "")
                     .await;
             }
-            Work::Prepare(_) | Work::Sound(_) => panic!("nobody asked for {:?}", lease.work),
             Work::Snapshot(work) => {
                 self.say(FromAgent::Started(lease.key)).await;
                 self.picture(lease.key, &work, work.size).await;
+            }
+            Work::Prepare(work) => {
+                let prepared = self.prepared(&work, &self.script_report(&work)).await;
+                self.made(lease.key, prepared).await;
+            }
+            Work::Sound(work) => {
+                let sound = self.sound(&work, work.frames).await;
+                self.made(lease.key, sound).await;
             }
             Work::Assemble(work) => {
                 let film = Bytes::from(format!("film of {}", lease.job));
@@ -270,6 +297,68 @@ impl FakeAgent {
         }
     }
 
+    /// What the script says of a project that it prepared without any trouble: ten frames of 64 × 36 at 25 a second.
+    pub fn script_report(&self, work: &PrepareWork) -> values::Report {
+        values::Report {
+            version: values::VERSION,
+            host: values::Host {
+                version: self.version.clone(),
+                os: "test".to_owned(),
+            },
+            saved: true,
+            stopped: None,
+            changes: Vec::new(),
+            scenes: None,
+            comp: Some(values::CompReport {
+                comp: work.composition.clone(),
+                frames: 10,
+                width: 64,
+                height: 36,
+                frame_rate: 25.0,
+                pixel_aspect: 1.0,
+                project_base: 0,
+                start_frame: 0,
+                background: [0.0, 0.0, 0.0],
+                sound: false,
+            }),
+            fonts: Vec::new(),
+            fonts_missing: None,
+            effects: Vec::new(),
+            expression_errors: Vec::new(),
+            footage_missing: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Stores a prepared project and its report.
+    pub async fn prepared(&self, work: &PrepareWork, report: &values::Report) -> Made {
+        let saved = format!(
+            "saved as {} with {}",
+            work.prepared_name, work.values.digest
+        );
+        let project = self.stored(Bytes::from(saved)).await;
+        let report = serde_json::to_vec(report).expect("plain data");
+        let report = self.stored(Bytes::from(report)).await;
+        Made::Prepared(PreparedReport { project, report })
+    }
+
+    /// Stores a sound of so many frames.
+    pub async fn sound(&self, work: &SoundWork, frames: u32) -> Made {
+        let blob = self.stored(Bytes::from(format!("sound of {work:?}"))).await;
+        let seconds = f64::from(frames) / work.rate.as_f64();
+        Made::Sound(SoundReport {
+            blob,
+            samples: (seconds * 48_000.0).round() as u64,
+            rate: 48_000,
+            channels: 2,
+        })
+    }
+
+    async fn stored(&self, bytes: Bytes) -> BlobRef {
+        let stored = self.farm.blobs.put(Area::Farm, bytes).await;
+        stored.expect("stored")
+    }
+
     /// Works on whatever comes until `over`.
     pub async fn work_until(&mut self, mut over: impl AsyncFnMut() -> bool) {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
@@ -290,6 +379,19 @@ impl FakeAgent {
         };
         self.farm.inputs.send(left).await.expect("a leader");
         self.node
+    }
+}
+
+fn inventory() -> Inventory {
+    Inventory {
+        hostname: "host".to_owned(),
+        os: "test".to_owned(),
+        cores: 2,
+        memory_mib: 1024,
+        slots: 1,
+        renderers: vec!["25.2x26".to_owned()],
+        can_assemble: true,
+        can_prepare: true,
     }
 }
 

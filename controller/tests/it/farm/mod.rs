@@ -4,18 +4,23 @@ pub mod agent;
 mod leftovers;
 mod life;
 mod losses;
+mod packages;
+mod pins;
+mod prepare;
 mod refusals;
 mod snapshots;
+mod sound;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use flatrender_aep::Rational;
-use flatrender_aep::write::{self, CompSpec, ProjectSpec};
+use flatrender_aep::write::{self, CompSpec, FileSpec, KindSpec, LayerSpec, ProjectSpec};
 use flatrender_controller::blobs::{Area, Blobs};
 use flatrender_controller::database::Role;
 use flatrender_controller::farm::{Farm, Settings, leader};
+use flatrender_package::{Limits, Link, Links, PackageName, Packer, Rules};
 use flatrender_protocol::rest::{JobSpec, JobView, UploadedFile};
 use flatrender_protocol::state::JobState;
 use flatrender_protocol::{JobId, TenantId};
@@ -123,6 +128,30 @@ impl TestFarm {
         }
     }
 
+    /// Puts a file into the store.
+    pub async fn upload(&self, file_name: &str, bytes: Vec<u8>) -> UploadedFile {
+        let stored = self.farm.blobs.put(Area::Farm, Bytes::from(bytes)).await;
+        UploadedFile {
+            digest: stored.expect("stored").digest,
+            file_name: file_name.to_owned(),
+        }
+    }
+
+    /// Submits what must be good.
+    pub async fn take(&self, spec: JobSpec) -> JobView {
+        let taken = self.farm.submit(TenantId::DEFAULT, spec).await;
+        taken.expect("a good job")
+    }
+
+    /// How many attempts of a kind there were.
+    pub async fn attempts(&self, kind: &str) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM render.attempts WHERE kind = $1")
+            .bind(kind)
+            .fetch_one(&self.admin)
+            .await
+            .expect("a count")
+    }
+
     pub async fn submit(&self, frames: u32) -> JobView {
         let project = self.project(frames).await;
         self.farm
@@ -171,6 +200,9 @@ pub fn spec(project: UploadedFile) -> JobSpec {
         frames: None,
         priority: None,
         tracks: Vec::new(),
+        values: None,
+        own_sound: None,
+        canary: None,
     }
 }
 
@@ -187,4 +219,40 @@ pub async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> 
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A package: files by name, stored or compressed.
+pub fn zip(files: &[(&str, &[u8])], links: &[Link], stored: bool) -> Vec<u8> {
+    let rules = Rules {
+        allow_scripts: true,
+        ..Rules::default()
+    };
+    let mut packer = Packer::new(std::io::Cursor::new(Vec::new()), rules, stored);
+    let name = |name: &str| PackageName::new(name, &Limits::default()).expect("a name");
+    for (file, bytes) in files {
+        let added = packer.add(&name(file), *bytes, &mut |_| true);
+        added.expect("added");
+    }
+    if !links.is_empty() {
+        let links = Links::new(&name(files[0].0), links.to_vec());
+        packer.add_links(&links).expect("added");
+    }
+    packer.finish().expect("a zip").into_inner()
+}
+
+/// A project whose composition `Main` of so many frames has these layers.
+pub fn project_of(frames: u32, layers: Vec<LayerSpec>) -> Vec<u8> {
+    let comp = CompSpec {
+        layers,
+        ..CompSpec::new("Main", 64, 36, Rational::whole(25), frames)
+    };
+    write::project(&ProjectSpec {
+        comps: vec![comp],
+        ..ProjectSpec::default()
+    })
+}
+
+/// A layer that shows a file.
+pub fn shows(path: &str) -> LayerSpec {
+    LayerSpec::new("", KindSpec::File(FileSpec::new(path)))
 }

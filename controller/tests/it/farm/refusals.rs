@@ -10,7 +10,7 @@ use flatrender_protocol::rest::{JobSpec, TrackSpec, UploadedFile};
 use super::agent::blob_of;
 use super::{TestFarm, quick, spec};
 
-async fn refusal(farm: &TestFarm, spec: JobSpec) -> Vec<(String, String, String)> {
+pub async fn refusal(farm: &TestFarm, spec: JobSpec) -> Vec<(String, String, String)> {
     match farm.farm.submit(TenantId::DEFAULT, spec).await {
         Err(SubmitError::Invalid(errors)) => errors
             .into_iter()

@@ -42,7 +42,7 @@ impl TestFarm {
         .await
     }
 
-    async fn attempts(&self, id: SnapshotId) -> Vec<(i32, String)> {
+    async fn attempts_of(&self, id: SnapshotId) -> Vec<(i32, String)> {
         sqlx::query_as(
             "SELECT number, state FROM render.attempts WHERE job_id = $1 AND kind = 'snapshot' ORDER BY number",
         )
@@ -95,7 +95,10 @@ async fn a_snapshot_goes_before_a_film_and_is_found_again() {
     assert_eq!(&picture.await.unwrap()[..], b"frame 7 of Main");
     let again = farm.farm.ask_for_snapshot(TenantId::DEFAULT, wish).await;
     assert_eq!(again.unwrap(), (done, false));
-    assert_eq!(farm.attempts(view.id).await, [(1, "succeeded".to_owned())]);
+    assert_eq!(
+        farm.attempts_of(view.id).await,
+        [(1, "succeeded".to_owned())]
+    );
     // The only slot is the film's now.
     agent
         .work_until(async || farm.job(job.id).await.state == JobState::Done)
@@ -153,7 +156,7 @@ async fn it_fails_with_the_renderers_words_on_three_nodes_and_is_tried_again_aft
     let asked = farm.ask(spec(&project, 1)).await;
     assert_eq!(asked.state, SnapshotState::Failed);
     assert!(agents[0].nothing_leased(Duration::from_millis(200)).await);
-    assert_eq!(farm.attempts(view.id).await.len(), 3);
+    assert_eq!(farm.attempts_of(view.id).await.len(), 3);
     farm.set(view.id, "retry_at = now()").await;
     let asked = farm.ask(spec(&project, 1)).await;
     assert_eq!((asked.id, asked.state), (view.id, SnapshotState::Queued));
@@ -191,7 +194,7 @@ async fn a_lost_node_is_not_charged_and_a_picture_that_is_wrong_is_not_kept() {
     right.picture(key, &work, work.size).await;
     farm.until_snapshot(view.id, SnapshotState::Done).await;
     let states: Vec<String> = farm
-        .attempts(view.id)
+        .attempts_of(view.id)
         .await
         .into_iter()
         .map(|(_, state)| state)
@@ -229,7 +232,10 @@ async fn another_leader_goes_on_with_what_is_held() {
     assert!(farm.farm.grants.allows(node, &blob));
     agent.picture(key, &work, work.size).await;
     farm.until_snapshot(held.id, SnapshotState::Done).await;
-    assert_eq!(farm.attempts(held.id).await, [(1, "succeeded".to_owned())]);
+    assert_eq!(
+        farm.attempts_of(held.id).await,
+        [(1, "succeeded".to_owned())]
+    );
     let (key, work) = agent.snapshot_leased().await;
     assert_eq!(work.display, 2);
     agent.picture(key, &work, work.size).await;
