@@ -18,7 +18,7 @@ pub mod wire;
 
 pub use digest::Digest;
 pub use frames::{FrameList, Run, Span};
-pub use ids::{AttemptId, JobId, NodeId, SnapshotId, TenantId};
+pub use ids::{AttemptId, JobId, NodeId, RepairId, SnapshotId, TenantId};
 pub use rate::Ratio;
 pub use release::Release;
 pub use source::{Layer, Source};

@@ -37,6 +37,9 @@ pub struct JobSpec {
     /// Whether the first frame must be right before the others are leased. Default: the farm's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<bool>,
+    /// Frames whose renderer said things that let them be doubted are taken all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_suspect: bool,
 }
 
 /// What a job sets in its project: texts, media, colours, numbers, scenes. Data only, no code.

@@ -18,6 +18,8 @@ pub struct Settings {
     pub takeover_grace_ms: u64,
     /// An attempt that reported success must have its frames published within this many milliseconds.
     pub report_grace_ms: u64,
+    /// Frames to be rendered again on another node wait this many milliseconds for one before the same node will do.
+    pub repair_patience_ms: u64,
     /// Leadership lasts this many milliseconds and is renewed three times in it.
     pub term_ms: u64,
     /// Whether the first frame of a job must be published before the rest opens.
@@ -36,6 +38,7 @@ impl Default for Settings {
             network_grace_ms: 30_000,
             takeover_grace_ms: 30_000,
             report_grace_ms: 60_000,
+            repair_patience_ms: 600_000,
             term_ms: 3_000,
             canary: true,
             snapshots_unused_hours: 168,

@@ -183,6 +183,7 @@ impl Farm {
             split: picture.split,
             pin: None,
             canary: spec.canary.unwrap_or(self.settings.canary),
+            accept_suspect: spec.accept_suspect,
             created_at: OffsetDateTime::now_utc(),
             started_at: None,
             finished_at: None,

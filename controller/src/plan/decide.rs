@@ -8,6 +8,7 @@ use std::time::Instant;
 use flatrender_protocol::state::{JobState, Link};
 use flatrender_protocol::{AttemptId, JobId, NodeId, Span, Split};
 
+use super::repair::{self, RepairChoice};
 use super::snapshot::{Job, Lease, LeaseWork, Snapshot};
 use super::{fit, length, prepare, snapshots, sound, spans};
 
@@ -25,6 +26,8 @@ pub enum Choice {
         /// A second copy of what a silent node holds.
         speculative: bool,
     },
+    /// Published frames to be rendered again.
+    Repair(RepairChoice),
     /// A film for a node.
     Assemble {
         /// The job.
@@ -85,6 +88,13 @@ pub fn decide(snapshot: &Snapshot, now: Instant) -> Vec<Choice> {
     let mut slots = Slots(free.map(|(id, node)| (*id, node.free_slots())).collect());
     let mut choices = Vec::new();
     snapshots::first(snapshot, now, &mut slots, &mut choices);
+    let free = |fits: &dyn Fn(NodeId) -> bool| {
+        let node = slots.0.keys().copied().filter(|node| fits(*node)).min()?;
+        slots.take(node);
+        Some(node)
+    };
+    let repairs = repair::repairs(snapshot, now, free);
+    choices.extend(repairs.into_iter().map(Choice::Repair));
     let mut jobs: Vec<(&JobId, &Job)> = snapshot.jobs.iter().collect();
     jobs.sort_by_key(|(id, job)| (Reverse(job.priority), **id));
     prepare::decide(snapshot, &jobs, now, &mut slots, &mut choices);
@@ -288,6 +298,7 @@ fn uncopied(snapshot: &Snapshot, job: &Job, lease: &Lease) -> Vec<Span> {
                 LeaseWork::Frames {
                     speculative: false, ..
                 }
+                | LeaseWork::Repair { .. }
                 | LeaseWork::Assemble
                 | LeaseWork::Snapshot
                 | LeaseWork::Prepare

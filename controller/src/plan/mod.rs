@@ -7,13 +7,16 @@ mod explain;
 mod fit;
 mod length;
 mod prepare;
+pub mod repair;
 mod snapshot;
 mod snapshots;
 mod sound;
 pub mod spans;
+pub mod verify;
 
 pub use decide::{Choice, decide};
 pub use estimate::seconds_left;
 pub use explain::why_waiting;
 pub use length::frame_job_length;
+pub use repair::{Repair, RepairChoice};
 pub use snapshot::{Asked, Cost, Job, Lease, LeaseWork, Node, Snapshot};

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use flatrender_protocol::message::LeaseKey;
 use flatrender_protocol::state::{Health, JobState, Link, Policy, may_lease};
-use flatrender_protocol::{AttemptId, Digest, JobId, NodeId, Release, Run, Span, Split};
+use flatrender_protocol::{AttemptId, Digest, JobId, NodeId, Release, RepairId, Run, Span, Split};
 
+use super::repair::Repair;
 use super::spans;
 
 /// Everything.
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub snapshot_was_last: bool,
     /// All live leases.
     pub leases: HashMap<AttemptId, Lease>,
+    /// Frames of these jobs that are looked at again, or that nobody could mend; ids are in the order they came.
+    pub repairs: BTreeMap<RepairId, Repair>,
     /// No copies before this time: so many nodes fell silent at once that it is the network.
     pub no_copies_until: Option<Instant>,
 }
@@ -158,6 +161,13 @@ pub enum LeaseWork {
         /// A second copy of what a silent node holds.
         speculative: bool,
     },
+    /// Frames that are published already, again.
+    Repair {
+        /// Which repair.
+        repair: RepairId,
+        /// The ordinals.
+        span: Span,
+    },
     /// The film.
     Assemble,
     /// A snapshot.
@@ -169,13 +179,27 @@ pub enum LeaseWork {
 }
 
 impl Lease {
-    /// Its ordinals; none for what has no frames.
+    /// Its ordinals, which are to be published once; none for a film or a repair.
     pub fn span(&self) -> Option<Span> {
         match self.work {
             LeaseWork::Frames { span, .. } => Some(span),
-            LeaseWork::Assemble | LeaseWork::Prepare | LeaseWork::Sound | LeaseWork::Snapshot => {
-                None
-            }
+            LeaseWork::Repair { .. }
+            | LeaseWork::Assemble
+            | LeaseWork::Prepare
+            | LeaseWork::Sound
+            | LeaseWork::Snapshot => None,
+        }
+    }
+
+    /// The repair that it is for, and the ordinals.
+    pub fn repairs(&self) -> Option<(RepairId, Span)> {
+        match self.work {
+            LeaseWork::Repair { repair, span } => Some((repair, span)),
+            LeaseWork::Frames { .. }
+            | LeaseWork::Assemble
+            | LeaseWork::Prepare
+            | LeaseWork::Sound
+            | LeaseWork::Snapshot => None,
         }
     }
 }
@@ -189,6 +213,7 @@ impl Snapshot {
         }
         match lease.work {
             LeaseWork::Frames { .. }
+            | LeaseWork::Repair { .. }
             | LeaseWork::Assemble
             | LeaseWork::Prepare
             | LeaseWork::Sound => self.snapshot_was_last = false,

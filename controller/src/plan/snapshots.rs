@@ -79,6 +79,7 @@ fn choose(
         .filter_map(|choice| match choice {
             Choice::Snapshot { snapshot, .. } => Some(*snapshot),
             Choice::Frames { .. }
+            | Choice::Repair(_)
             | Choice::Assemble { .. }
             | Choice::Prepare { .. }
             | Choice::Sound { .. }
@@ -229,6 +230,7 @@ mod tests {
                     (*job, *node, LeaseWork::Frames { span, speculative })
                 }
                 Choice::Assemble { .. }
+                | Choice::Repair(_)
                 | Choice::Prepare { .. }
                 | Choice::Sound { .. }
                 | Choice::Shrink { .. } => continue,

@@ -43,6 +43,22 @@ pub async fn ready(
     Ok(done.rows_affected() == 1)
 }
 
+/// The job's frames change: its film is to be made again, under the next generation.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn reopen(tx: &mut PgConnection, job: JobId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE render.exports SET state = 'waiting', ready_at = NULL, generation = generation + 1
+          WHERE job_id = $1 AND state = 'ready'",
+        job.0
+    )
+    .execute(tx)
+    .await
+    .named("reopen export")?;
+    Ok(())
+}
+
 /// The films of these jobs that are ready.
 ///
 /// # Errors

@@ -107,6 +107,8 @@ pub struct JobRow {
     pub pin: Option<Release>,
     /// The first frame must be right before the rest opens.
     pub canary: bool,
+    /// Frames whose attempt let them be doubted are taken all the same.
+    pub accept_suspect: bool,
     /// When it was submitted.
     pub created_at: OffsetDateTime,
     /// When its first frame was leased.
@@ -141,9 +143,10 @@ pub async fn insert(tx: &mut PgConnection, job: &JobRow) -> Result<(), StoreErro
     sqlx::query!(
         "INSERT INTO render.render_jobs (id, tenant_id, name, notes, priority, package_digest, project_name, composition,
                 frame_list, total_frames, width, height, rate_num, rate_den, aspect_num, aspect_den, background, tracks,
-                has_voiceover, music_volume, sfx_volume, voiceover_volume, canary, source, prepare, values_hash, sound, split)
+                has_voiceover, music_volume, sfx_volume, voiceover_volume, canary, source, prepare, values_hash, sound, split,
+                accept_suspect)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-                 $24, $25, $26, $27, $28)",
+                 $24, $25, $26, $27, $28, $29)",
         job.id.0,
         job.tenant.0,
         job.name,
@@ -172,6 +175,7 @@ pub async fn insert(tx: &mut PgConnection, job: &JobRow) -> Result<(), StoreErro
         job.values_hash.as_ref().map(|hash| hash.0.as_slice()),
         job.sound.as_str(),
         job.split.as_str(),
+        job.accept_suspect,
     )
     .execute(&mut *tx)
     .await
@@ -237,6 +241,7 @@ struct Raw {
     background: String,
     tracks: Value,
     canary: bool,
+    accept_suspect: bool,
     created_at: OffsetDateTime,
     started_at: Option<OffsetDateTime>,
     finished_at: Option<OffsetDateTime>,
@@ -276,7 +281,8 @@ pub async fn read(connection: &mut PgConnection, which: Which) -> Result<Vec<Job
         r#"SELECT j.id, j.tenant_id, j.name, j.state, j.reason, j.notes, j.priority, j.package_digest,
                   j.source, j.prepare, j.values_hash, (j.prepared_id IS NOT NULL) AS "prepared!", j.sound, j.sound_digest,
                   j.sound_bytes, j.split, j.pins, j.project_name, j.composition, j.frame_list, j.width, j.height, j.rate_num,
-                  j.rate_den, j.aspect_num, j.aspect_den, j.background, j.tracks, j.canary, j.created_at, j.started_at,
+                  j.rate_den, j.aspect_num, j.aspect_den, j.background, j.tracks, j.canary, j.accept_suspect, j.created_at,
+                  j.started_at,
                   j.finished_at, t.done_count, t.failed::text AS "failed!", t.todo::text AS "todo!", t.generation
              FROM render.render_jobs j
              JOIN render.job_todo t ON t.job_id = j.id
@@ -344,6 +350,7 @@ fn job_of(raw: Raw) -> Result<JobRow, StoreError> {
         tracks: serde_json::from_value(raw.tracks)
             .map_err(|_| unreadable("render_jobs.tracks", &raw.name))?,
         canary: raw.canary,
+        accept_suspect: raw.accept_suspect,
         created_at: raw.created_at,
         started_at: raw.started_at,
         finished_at: raw.finished_at,
@@ -507,6 +514,64 @@ pub async fn fail_frames(
     .execute(tx)
     .await
     .named("fail frames")?;
+    Ok(())
+}
+
+/// Opens a job again: frames that were given up among `spans` go back to todo. Answers which. The caller has locked the job.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn reopen(
+    tx: &mut PgConnection,
+    job: JobId,
+    spans: &[Span],
+) -> Result<Vec<Span>, StoreError> {
+    let back = sqlx::query_scalar!(
+        r#"UPDATE render.job_todo t
+              SET open = true, todo = t.todo + (old.failed * $2::text::int4multirange),
+                  failed = t.failed - $2::text::int4multirange
+             FROM (SELECT job_id, failed FROM render.job_todo WHERE job_id = $1) old
+            WHERE t.job_id = old.job_id
+           RETURNING (old.failed * $2::text::int4multirange)::text AS "back!""#,
+        job.0,
+        ranges::write(spans)
+    )
+    .fetch_optional(tx)
+    .await
+    .named("reopen job")?;
+    back.map_or(Ok(Vec::new()), |text| ranges::parse(&text))
+}
+
+/// Says why a job waits, or that it does so no longer.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_reason(
+    tx: &mut PgConnection,
+    job: JobId,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE render.render_jobs SET reason = $2 WHERE id = $1 AND state NOT IN ('done', 'cancelled', 'failed')
+            AND reason IS DISTINCT FROM $2",
+        job.0,
+        reason.map(|why| why.chars().take(4000).collect::<String>())
+    )
+    .execute(tx)
+    .await
+    .named("set reason of job")?;
+    Ok(())
+}
+
+/// Tells every controller, with the commit, that a job was changed.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn tell(tx: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("SELECT pg_notify('render_jobs', '')")
+        .execute(tx)
+        .await
+        .named("tell of a changed job")?;
     Ok(())
 }
 

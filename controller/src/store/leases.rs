@@ -3,7 +3,7 @@
 
 use flatrender_protocol::message::{LeaseKey, OutcomeClass};
 use flatrender_protocol::state::{AttemptState, FrameJobState};
-use flatrender_protocol::{AttemptId, JobId, NodeId, Span};
+use flatrender_protocol::{AttemptId, JobId, NodeId, RepairId, Span};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -425,6 +425,8 @@ pub struct LiveRow {
     pub span: Option<Span>,
     /// A second copy.
     pub speculative: bool,
+    /// The repair that it is for.
+    pub repair: Option<RepairId>,
     /// How many of its frames are published.
     pub published: u32,
     /// When it was leased.
@@ -442,7 +444,7 @@ pub async fn live(
     let ids: Option<Vec<Uuid>> = jobs.map(|jobs| jobs.iter().map(|id| id.0).collect());
     let rows = sqlx::query!(
         r#"SELECT a.id, a.epoch, a.number, a.job_id, a.node_id, a.kind, a.state, a.leased_at, l.frames::text AS "frames?",
-                  coalesce(l.speculative, false) AS "speculative!",
+                  coalesce(l.speculative, false) AS "speculative!", l.repair_id AS "repair_id?",
                   (SELECT count(*) FROM render.frames f WHERE f.job_id = l.job_id
                       AND f.ordinal >= lower(l.frames) AND f.ordinal < upper(l.frames)) AS "published!"
              FROM render.attempts a LEFT JOIN render.frame_jobs l ON l.attempt_id = a.id AND l.state = 'leased'
@@ -467,6 +469,7 @@ pub async fn live(
                 state: parse("attempts.state", &row.state)?,
                 span: row.frames.as_deref().map(ranges::parse_one).transpose()?,
                 speculative: row.speculative,
+                repair: row.repair_id.map(RepairId),
                 published: u32::try_from(row.published).unwrap_or(0),
                 leased_at: row.leased_at,
             })
@@ -488,7 +491,7 @@ fn int(value: u32) -> i32 {
 }
 
 /// The end of a text, at most `most` bytes, at a character's border; NUL can't be stored.
-fn tail(text: &str, most: usize) -> String {
+pub(super) fn tail(text: &str, most: usize) -> String {
     let mut from = text.len().saturating_sub(most);
     while !text.is_char_boundary(from) {
         from += 1;

@@ -3,6 +3,7 @@
 
 pub mod attempts;
 pub mod blobs;
+pub mod crashes;
 pub mod events;
 pub mod exports;
 pub mod frames;
@@ -13,6 +14,7 @@ pub mod nodes;
 pub mod packages;
 pub mod prepared;
 pub mod ranges;
+pub mod repairs;
 pub mod snapshots;
 pub mod tokens;
 

@@ -23,10 +23,10 @@ use crate::store::leases::{self, End};
 use crate::store::{StoreError, begin, commit, exports, frames, jobs};
 
 impl Leader {
-    /// Every frame is published: nobody need hold any of it, and the film can be made.
+    /// Every frame is published: nobody need hold any of it. The film can be made once they are found right together.
     pub(super) async fn frames_complete(&mut self, id: JobId) -> Result<(), StoreError> {
+        self.to_check.insert(id);
         if let Some(job) = self.snapshot.jobs.get_mut(&id) {
-            job.state = JobState::Assembling;
             job.todo.clear();
         }
         // Holders whose report is on its way end by it; those that still render what came from elsewhere are told to stop;

@@ -198,6 +198,7 @@ impl Leader {
         let mut events = Vec::new();
         for (lease, state, end) in &ended {
             leases::end(&mut tx, lease.key, *state, end).await?;
+            Self::give_repair_back(&mut tx, lease).await?;
             events.push(NewEvent {
                 tenant: self.tenant(lease.job),
                 subject: "attempt",

@@ -234,7 +234,11 @@ fn lease_reason(want: &Wanted) -> String {
     format!("ordinals {} to {}{copy}", want.span.lo, want.span.hi - 1)
 }
 
-fn frames_message(facts: &JobFacts, key: LeaseKey, leased: Span) -> Option<LeaseMessage> {
+pub(super) fn frames_message(
+    facts: &JobFacts,
+    key: LeaseKey,
+    leased: Span,
+) -> Option<LeaseMessage> {
     let row = &facts.row;
     let span = match row.split {
         Split::Free | Split::Costly => leased,

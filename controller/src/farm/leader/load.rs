@@ -46,6 +46,9 @@ impl Leader {
             watch: BTreeSet::new(),
             fell_silent: VecDeque::new(),
             node_failures: HashMap::new(),
+            wrong_frames: HashMap::new(),
+            repairs: HashMap::new(),
+            to_check: BTreeSet::new(),
             quarantined: HashMap::new(),
             last_turn: now,
             frames: Vec::new(),
@@ -84,9 +87,12 @@ impl Leader {
         leader.read_snapshots(now).await?;
         for row in live {
             let work = match (row.kind, row.span) {
-                (_, Some(span)) => LeaseWork::Frames {
-                    span,
-                    speculative: row.speculative,
+                (_, Some(span)) => match row.repair {
+                    Some(repair) => LeaseWork::Repair { repair, span },
+                    None => LeaseWork::Frames {
+                        span,
+                        speculative: row.speculative,
+                    },
                 },
                 (Kind::Prepare, None) => LeaseWork::Prepare,
                 (Kind::Sound, None) => LeaseWork::Sound,
@@ -105,6 +111,7 @@ impl Leader {
         leader.snapshot.no_copies_until = Some(leader.patient_until);
         leader.grant_films().await?;
         leader.find_prepared(&ids).await?;
+        leader.read_repairs(&ids).await?;
         Ok(leader)
     }
 
@@ -158,6 +165,7 @@ impl Leader {
             leases: Vec::new(),
         };
         self.snapshot.jobs.insert(row.id, job);
+        self.to_check.insert(row.id);
         let facts = JobFacts {
             row: Arc::new(row),
             failures: HashMap::new(),
@@ -196,6 +204,7 @@ impl Leader {
         let lease = self.snapshot.let_go(key.attempt)?;
         self.farm.grants.take_back(lease.node, key.attempt);
         self.awaited.remove(&key.attempt);
+        self.to_check.insert(lease.job);
         Some(lease)
     }
 
@@ -203,22 +212,54 @@ impl Leader {
     pub(super) async fn read_changes(&mut self) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let rows = jobs::read(&mut tx, Which::Unfinished).await?;
+        let ids: Vec<JobId> = rows.iter().map(|row| row.id).collect();
+        // One that was over, and that a person opened again, has frames.
+        let unknown: Vec<JobId> = ids.iter().filter(|id| self.forgot(**id)).copied().collect();
+        let mut published: HashMap<JobId, Vec<Span>> = jobs::published(&mut tx, &unknown)
+            .await?
+            .into_iter()
+            .collect();
         commit(tx).await?;
         let mut new = Vec::new();
         for row in rows {
-            let Some(known) = self.snapshot.jobs.get_mut(&row.id) else {
+            let done = published.remove(&row.id).unwrap_or_default();
+            let known = self.snapshot.jobs.get_mut(&row.id);
+            let Some(known) = known.filter(|_| !unknown.contains(&row.id)) else {
                 new.push(row.id);
-                self.open_job(row, Vec::new());
+                self.open_again(row, done);
                 continue;
             };
             known.priority = row.priority;
+            if known.state == JobState::Assembling && row.state == JobState::Running {
+                known.state = row.state;
+                self.drop_leases(row.id, "frames of the film are rendered again")
+                    .await?;
+                continue;
+            }
             if known.state != row.state && row.state == JobState::Cancelling {
                 known.state = row.state;
                 self.drop_leases(row.id, "the job was cancelled").await?;
             }
         }
         self.find_prepared(&new).await?;
+        self.read_repairs(&ids).await?;
         self.finish_cancelled().await
+    }
+
+    /// Whether a job is not known, or known to be over.
+    fn forgot(&self, id: JobId) -> bool {
+        let known = self.snapshot.jobs.get(&id);
+        known.is_none_or(|job| job.state.is_final())
+    }
+
+    /// Takes a job in; what is still held of its former life is held on.
+    fn open_again(&mut self, row: JobRow, published: Vec<Span>) {
+        let id = row.id;
+        let leases = self.snapshot.jobs.remove(&id).map(|job| job.leases);
+        self.open_job(row, published);
+        if let (Some(leases), Some(job)) = (leases, self.snapshot.jobs.get_mut(&id)) {
+            job.leases = leases;
+        }
     }
 
     /// Tells every holder of a job's leases to stop. They end when the holders report, or are lost.

@@ -11,16 +11,21 @@
 )]
 
 mod assemble;
+mod crash;
 mod expiry;
 mod lease;
 mod load;
 mod pins;
 mod prepare;
 mod publish;
+mod repair;
 mod report;
+mod second;
 mod session;
 mod snapshot;
 mod sound;
+mod suspect;
+mod verify;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -28,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use flatrender_protocol::message::{FrameHeader, LeaseKey, Report, Sample, ToAgent};
 use flatrender_protocol::state::Link;
-use flatrender_protocol::{AttemptId, JobId, NodeId};
+use flatrender_protocol::{AttemptId, JobId, NodeId, RepairId};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
@@ -168,6 +173,12 @@ struct Leader {
     fell_silent: VecDeque<Instant>,
     /// Failures in a row, by node.
     node_failures: HashMap<NodeId, u32>,
+    /// Runs of frames that others rendered otherwise, by node.
+    wrong_frames: HashMap<NodeId, u32>,
+    /// Frames that are looked at again, beside what the planner needs.
+    repairs: HashMap<RepairId, repair::RepairFacts>,
+    /// Jobs of which something changed that may have all their frames.
+    to_check: BTreeSet<JobId>,
     /// Ends of quarantines.
     quarantined: HashMap<NodeId, Instant>,
     /// Nothing expires before this.
@@ -255,6 +266,7 @@ impl Leader {
             self.read_changes().await?;
             self.read_snapshots(now).await?;
         }
+        self.check_complete().await?;
         // A choice can fail to commit (the job was closed meanwhile); then the next turn decides anew.
         for _ in 0..4 {
             let choices = plan::decide(&self.snapshot, now);
@@ -281,6 +293,7 @@ impl Leader {
                 } => {
                     frames.push((job, node, span, speculative));
                 }
+                Choice::Repair(choice) => went_on |= self.lease_repair(choice).await?,
                 Choice::Assemble { job, node } => went_on |= self.lease_film(job, node).await?,
                 Choice::Snapshot { snapshot, node } => {
                     went_on |= self.lease_snapshot(snapshot, node).await?;

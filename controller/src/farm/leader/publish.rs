@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use flatrender_protocol::message::{FrameHeader, FrameOutcome, LeaseKey, ToAgent};
-use flatrender_protocol::state::JobEvent;
 use flatrender_protocol::{AttemptId, JobId, NodeId, Span};
 
 use super::Leader;
@@ -17,10 +16,14 @@ impl Leader {
         if came.is_empty() {
             return Ok(());
         }
-        let offered: Vec<(NodeId, FrameHeader)> = came
+        let (again, offered): (Vec<_>, Vec<_>) = came
             .into_iter()
             .map(|(node, _, header)| (node, header))
-            .collect();
+            .partition(|(_, header)| self.is_repair(header));
+        self.take_repaired(again).await?;
+        if offered.is_empty() {
+            return Ok(());
+        }
         let jobs_of = self.jobs_of(&offered).await?;
         let offered = self.of_pinned_release(offered, &jobs_of);
         let mut ids: Vec<JobId> = jobs_of.values().copied().collect();
@@ -30,19 +33,11 @@ impl Leader {
         jobs::lock(&mut tx, &ids).await?;
         let outcomes = frames::publish(&mut tx, &offered).await?;
         let pins = self.pin(&mut tx, &offered, &outcomes).await?;
-        let mut complete = Vec::new();
-        let mut events = Vec::new();
-        for id in ids {
-            if self.becomes_complete(id, &offered, &outcomes) {
-                events.extend(
-                    self.step(&mut tx, id, JobEvent::FramesComplete, None)
-                        .await?,
-                );
-                complete.push(id);
-            }
-        }
-        Self::write_events(&mut tx, &events).await?;
         commit(tx).await?;
+        let complete: Vec<JobId> = ids
+            .into_iter()
+            .filter(|id| self.becomes_complete(*id, &offered, &outcomes))
+            .collect();
         self.farm.news.notify_waiters();
         self.pinned(&pins);
         for ((node, header), outcome) in offered.iter().zip(outcomes) {
@@ -52,6 +47,11 @@ impl Leader {
             self.frames_complete(id).await?;
         }
         self.finish_awaited().await
+    }
+
+    fn is_repair(&self, header: &FrameHeader) -> bool {
+        let lease = self.snapshot.leases.get(&header.lease.attempt);
+        lease.is_some_and(|lease| lease.repairs().is_some())
     }
 
     async fn jobs_of(

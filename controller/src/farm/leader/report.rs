@@ -49,13 +49,18 @@ impl Leader {
             self.send(node, ToAgent::ReportAck(key));
             return Ok(());
         };
+        if lease.repairs().is_some() {
+            self.repair_reported(node, &lease, &report, now).await?;
+            self.send(node, ToAgent::ReportAck(key));
+            return Ok(());
+        }
         let of_snapshot = lease.work == LeaseWork::Snapshot;
         match (lease.span(), report.ending) {
             (None, Ending::Succeeded) => match lease.work {
                 LeaseWork::Prepare => self.prepare_made(&lease, report, now).await?,
                 LeaseWork::Sound => self.sound_made(&lease, report, now).await?,
                 LeaseWork::Snapshot => self.snapshot_made(&lease, report, now).await?,
-                LeaseWork::Assemble | LeaseWork::Frames { .. } => {
+                LeaseWork::Assemble | LeaseWork::Frames { .. } | LeaseWork::Repair { .. } => {
                     self.film_made(&lease, report).await?;
                 }
             },
@@ -82,6 +87,7 @@ impl Leader {
         lease: &Lease,
         report: &Report,
     ) -> Result<(), StoreError> {
+        self.doubt(lease, report).await?;
         let mut tx = self.begin().await?;
         jobs::lock(&mut tx, &[lease.job]).await?;
         leases::end(&mut tx, lease.key, AttemptState::Succeeded, &end_of(report)).await?;
@@ -120,6 +126,8 @@ impl Leader {
         now: Instant,
     ) -> Result<(), StoreError> {
         tracing::warn!(%node, attempt = %lease.key.attempt, class = report.class.as_str(), message = report.message, "an attempt failed");
+        self.doubt(lease, report).await?;
+        self.note_crash(lease, report).await?;
         let culprit = self.snapshot.unpublished(lease).first().map(|span| span.lo);
         let ended = vec![(lease.clone(), AttemptState::Failed, end_of(report))];
         self.end_leases(ended, FrameJobState::Failed, Who::Agent)
@@ -135,13 +143,13 @@ impl Leader {
                         .await
                 }
                 LeaseWork::Sound => self.blame_work(lease.job, Kind::Sound, node, report).await,
-                LeaseWork::Frames { .. } | LeaseWork::Snapshot => Ok(()),
+                LeaseWork::Frames { .. } | LeaseWork::Repair { .. } | LeaseWork::Snapshot => Ok(()),
             },
         }
     }
 
     /// Keeps the job away from the node that failed it, longer each time.
-    fn pause(&mut self, id: JobId, node: NodeId, now: Instant) {
+    pub(super) fn pause(&mut self, id: JobId, node: NodeId, now: Instant) {
         let again = self.facts.get(&id).map_or(0, |facts| {
             let work = facts.work_failures.values().flatten();
             work.chain(facts.failures.values().flatten())
@@ -310,6 +318,7 @@ impl Leader {
         if over {
             self.snapshot.jobs.remove(&id);
             self.facts.remove(&id);
+            self.forget_repairs(id);
         }
     }
 
@@ -324,21 +333,32 @@ impl Leader {
         }
         let failures = self.node_failures.entry(node).or_default();
         *failures += 1;
-        if *failures < FAILURES_TO_QUARANTINE {
+        let count = *failures;
+        let evidence = serde_json::json!({ "failures_in_a_row": count, "message": report.message });
+        self.quarantine_after(node, count, &evidence, now).await
+    }
+
+    /// Keeps a node from work once `count` things speak against it, longer the more they are.
+    pub(super) async fn quarantine_after(
+        &mut self,
+        node: NodeId,
+        count: u32,
+        evidence: &serde_json::Value,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        if count < FAILURES_TO_QUARANTINE {
             return Ok(());
         }
-        let pause = QUARANTINE * (*failures - FAILURES_TO_QUARANTINE + 1).min(30);
-        let evidence =
-            serde_json::json!({ "failures_in_a_row": *failures, "message": report.message });
+        let pause = QUARANTINE * (count - FAILURES_TO_QUARANTINE + 1).min(30);
         let mut tx = self.begin().await?;
         let until = OffsetDateTime::now_utc() + pause;
-        nodes::set_health(&mut tx, node, Some((&evidence, until))).await?;
+        nodes::set_health(&mut tx, node, Some((evidence, until))).await?;
         commit(tx).await?;
         self.quarantined.insert(node, now + pause);
         if let Some(node) = self.snapshot.nodes.get_mut(&node) {
             node.health = Health::Quarantined;
         }
-        tracing::warn!(%node, ?pause, message = report.message, "quarantined");
+        tracing::warn!(%node, ?pause, %evidence, "quarantined");
         Ok(())
     }
 
@@ -405,6 +425,7 @@ impl Leader {
             }
             self.snapshot.jobs.remove(&id);
             self.facts.remove(&id);
+            self.forget_repairs(id);
         }
         Ok(())
     }

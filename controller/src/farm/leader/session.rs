@@ -187,7 +187,7 @@ impl Leader {
 
     /// What of a lease is neither published nor being rendered as a copy elsewhere.
     fn unheld(&self, lease: &crate::plan::Lease) -> Vec<flatrender_protocol::Span> {
-        use crate::plan::LeaseWork::{Assemble, Frames, Prepare, Snapshot, Sound};
+        use crate::plan::LeaseWork::{Assemble, Frames, Prepare, Repair, Snapshot, Sound};
         let mut rest = self.snapshot.unpublished(lease);
         for other in self
             .snapshot
@@ -202,7 +202,7 @@ impl Leader {
                 } if other.key != lease.key => {
                     crate::plan::spans::remove(&mut rest, span);
                 }
-                Frames { .. } | Assemble | Prepare | Sound | Snapshot => {}
+                Frames { .. } | Repair { .. } | Assemble | Prepare | Sound | Snapshot => {}
             }
         }
         rest

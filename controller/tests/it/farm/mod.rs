@@ -203,6 +203,7 @@ pub fn spec(project: UploadedFile) -> JobSpec {
         values: None,
         own_sound: None,
         canary: None,
+        accept_suspect: false,
     }
 }
 
