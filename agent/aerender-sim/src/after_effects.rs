@@ -2,13 +2,14 @@
 //! Must not: print by itself; `voice` does.
 
 use crate::arguments::{self, Arguments};
+use crate::doubts;
 use crate::ending::{Class, Ended, Failure};
 use crate::faults::{self, Faults};
 use crate::frames::Run;
 use crate::header::{self, Dressed};
 use crate::home::{Home, Session};
 use crate::output::Sequence;
-use crate::picture::Painter;
+use crate::picture::{Lacks, Painter};
 use crate::project::{self, Opened};
 use crate::queue::{self, Item};
 use crate::settings::{Settings, Status};
@@ -156,6 +157,10 @@ impl Work<'_> {
         if whole_queue {
             self.say_what_is_ignored(voice)?;
         }
+        let lacks = doubts::lacks(&self.faults.of_project()?);
+        for line in doubts::lines(lacks) {
+            voice.optional(line)?;
+        }
         let items = queue::items(self.settings, &project);
         let wanted = queue::wanted(self.arguments, &items, &project)?;
         for _ in 0..wanted.skipped {
@@ -184,6 +189,7 @@ impl Work<'_> {
                 folder,
                 arguments,
                 sequence: sequence.clone(),
+                lacks,
             };
             self.render_item(item, asked, voice)?;
         }
@@ -244,7 +250,7 @@ impl Work<'_> {
         };
         let sequence = sequence.written_as(format);
         let base = self.settings.display_base;
-        let opened = project::find(
+        let mut opened = project::find(
             asked.project,
             asked.folder,
             arguments,
@@ -252,6 +258,7 @@ impl Work<'_> {
             sequence.stem(),
             base,
         )?;
+        opened.scene.lacks = asked.lacks;
         if let Some(warning) = project::blank_frames_warning(&opened) {
             voice.optional(&warning)?;
         }
@@ -338,6 +345,7 @@ struct Asked<'a> {
     folder: &'a Path,
     arguments: &'a Arguments,
     sequence: Option<Sequence>,
+    lacks: Lacks,
 }
 
 /// The sound of what is asked for.

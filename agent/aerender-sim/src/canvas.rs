@@ -48,6 +48,34 @@ impl Canvas {
         &mut self.pixels
     }
 
+    /// The samples at 16 bits. Between black and white the lower byte differs from pixel to pixel, so that whoever cuts it off is
+    /// found out; the upper one is the sample at 8 bits.
+    pub fn deep_samples(&self) -> impl Iterator<Item = u16> {
+        self.pixels.iter().enumerate().map(|(at, &sample)| {
+            let upper = u16::from(sample) << 8;
+            match sample {
+                0 | 255 => upper | u16::from(sample),
+                _ => upper | (at as u16).wrapping_mul(167) & 0xff,
+            }
+        })
+    }
+
+    /// With noise in the right half of the lower half, where it is below the row `top`.
+    #[must_use]
+    pub fn with_noise(mut self, top: usize, mut noise: impl FnMut() -> Colour) -> Self {
+        let (left, top) = (self.width / 2, top.max(self.height / 2));
+        for row in self
+            .pixels
+            .chunks_exact_mut((self.width * 4).max(4))
+            .skip(top)
+        {
+            for pixel in row.chunks_exact_mut(4).skip(left) {
+                pixel[..3].copy_from_slice(&noise());
+            }
+        }
+        self
+    }
+
     /// Fills everything, from `top` in the upper left to `bottom` in the lower right corner.
     pub fn gradient(&mut self, top: Colour, bottom: Colour) {
         let longest = (self.width + self.height).max(1) as u32;

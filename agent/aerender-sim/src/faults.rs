@@ -2,8 +2,9 @@
 //! how frames are written (`frames` spoils those).
 
 use crate::ending::{Class, Ended, Failure};
+use crate::fault::{At, Concern, Fault, Kind, Place};
 use crate::home::Home;
-use crate::settings::{At, Fault, Kind, Place, Settings};
+use crate::settings::Settings;
 use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -43,7 +44,12 @@ impl Faults {
     /// The faults of the settings for the job with this stem.
     #[must_use]
     pub fn new(settings: &Settings, home: Option<Home>, stem: &str) -> Self {
-        let concerns = |fault: &Fault| fault.job.as_deref().is_none_or(|job| job == stem);
+        let here = |fault: &Fault| {
+            let named = |node: &String| fault.nodes.contains(node);
+            fault.nodes.is_empty() || settings.node.as_ref().is_some_and(named)
+        };
+        let concerns =
+            |fault: &Fault| fault.job.as_deref().is_none_or(|job| job == stem) && here(fault);
         let all = settings.faults.iter().cloned().enumerate();
         Self {
             faults: all.filter(|(_, fault)| concerns(fault)).collect(),
@@ -105,17 +111,25 @@ impl Faults {
                          render to complete. Try running aerender without the -reuse flag to invoke a separate instance of After Effects";
                     return Err(Failure::new(Class::NotFound, text).into());
                 }
+                // these are no faults of the process: `happens` has left them out
                 Kind::Torn
                 | Kind::Empty
                 | Kind::Missing
                 | Kind::Black
                 | Kind::WrongSize
+                | Kind::WrongDepth
+                | Kind::OtherFrame
+                | Kind::Frozen
+                | Kind::Noise
                 | Kind::SlowStart
                 | Kind::RefuseToDie
                 | Kind::Child
                 | Kind::Grow
                 | Kind::GpuFailure
-                | Kind::WrongExtension => {}
+                | Kind::WrongExtension
+                | Kind::MissingEffect
+                | Kind::MissingFont
+                | Kind::DisabledExpression => {}
             }
         }
         Ok(())
@@ -135,11 +149,27 @@ impl Faults {
                 At::Place(Place::Start) | At::Unsaid => first,
                 At::Place(Place::Launch) => continue,
             };
-            if fault.kind.spoils_a_frame() && meant == frame && self.counts(*index, fault)? {
+            let met = (meant..meant.saturating_add(i64::from(fault.frames))).contains(&frame);
+            if fault.kind.concern() == Concern::Frame && met && self.counts(*index, fault)? {
                 return Ok(Some(fault.kind));
             }
         }
         Ok(None)
+    }
+
+    /// What is wrong with the project on this machine, for the whole run.
+    ///
+    /// # Errors
+    ///
+    /// If the home can't be used to count.
+    pub fn of_project(&self) -> Result<Vec<Kind>, Ended> {
+        let mut found = Vec::new();
+        for (index, fault) in &self.faults {
+            if fault.kind.concern() == Concern::Project && self.counts(*index, fault)? {
+                found.push(fault.kind);
+            }
+        }
+        Ok(found)
     }
 
     /// Bytes by which memory grows with the frame that is the `done`th of this run.
@@ -175,22 +205,7 @@ pub fn trouble(doing: &str, error: &std::io::Error) -> Ended {
 }
 
 fn happens(fault: &Fault, moment: Moment) -> bool {
-    let of_the_process = match fault.kind {
-        Kind::Crash
-        | Kind::Hang
-        | Kind::Spin
-        | Kind::Exit0
-        | Kind::Exit1
-        | Kind::AnotherInstance => true,
-        Kind::SlowStart | Kind::RefuseToDie | Kind::Child | Kind::Grow => false,
-        Kind::Torn
-        | Kind::Empty
-        | Kind::Missing
-        | Kind::Black
-        | Kind::WrongSize
-        | Kind::GpuFailure
-        | Kind::WrongExtension => false,
-    };
+    let of_the_process = fault.kind.concern() == Concern::Process;
     let now = match fault.at {
         At::Frame(frame) => moment == Moment::Half(frame),
         At::After { after: 0 } | At::Place(Place::Start) | At::Unsaid => moment == Moment::Start,
@@ -276,7 +291,26 @@ mod tests {
         assert_eq!(spoilt(r#"{"kind": "missing", "at": "end"}"#), [19]);
         assert_eq!(spoilt(r#"{"kind": "torn", "at": 12, "job": "mine"}"#), [12]);
         assert!(spoilt(r#"{"kind": "torn", "at": 12, "job": "yours"}"#).is_empty());
+        assert_eq!(
+            spoilt(r#"{"kind": "noise", "at": 12, "frames": 3}"#),
+            [12, 13, 14]
+        );
         assert!(spoilt(r#"{"kind": "crash", "at": 12}"#).is_empty());
+    }
+
+    #[test]
+    fn faults_stay_on_their_nodes() {
+        let json = r#"{"faults": [{"kind": "noise", "nodes": ["a", "b"]}]}"#;
+        let on = |node: Option<&str>| {
+            let settings = Settings {
+                node: node.map(str::to_owned),
+                ..Settings::parse(json).unwrap()
+            };
+            let faults = Faults::new(&settings, None, "mine");
+            faults.of_frame(0, (0, 9)).unwrap().is_some()
+        };
+        assert!(on(Some("a")) && on(Some("b")));
+        assert!(!on(Some("c")) && !on(None));
     }
 
     #[test]

@@ -5,12 +5,14 @@
 //! every time. A frame is never more than the window ahead of the oldest one that is not done.
 
 use crate::canvas::Canvas;
+use crate::code;
 use crate::ending::{Ended, Failure};
+use crate::fault::Kind;
 use crate::faults::{Faults, Moment, trouble};
 use crate::ledger::{Entry, Ledger};
 use crate::output::Sequence;
 use crate::picture::Painter;
-use crate::settings::{Kind, LEDGER_VARIABLE, Settings};
+use crate::settings::{LEDGER_VARIABLE, Settings};
 use crate::speech::Words;
 use crate::templates::Format;
 use crate::tiff;
@@ -66,6 +68,8 @@ struct Flight {
     place: usize,
     frame: i64,
     fault: Option<Kind>,
+    /// The frame whose picture it has.
+    shows: i64,
     step: u32,
     bytes: Vec<u8>,
     written: usize,
@@ -88,7 +92,7 @@ impl Run<'_> {
         let mut flights: Vec<Flight> = Vec::new();
         let (mut next, mut done) = (0, 0);
         let mut kept: Vec<Vec<u8>> = Vec::new();
-        let mut dark = false;
+        let mut spell = Spell::None;
         self.faults.strike(Moment::Start)?;
         loop {
             let oldest = flights
@@ -99,11 +103,9 @@ impl Run<'_> {
             while next < frames.len() && next < oldest + self.window {
                 let mut flight = self.take_off(next, frames[next])?;
                 if flight.fault == Some(Kind::GpuFailure) {
-                    dark = true;
                     voice.say(GPU_FAILURE)?;
-                } else if dark && flight.fault.is_none() {
-                    flight.fault = Some(Kind::Black);
                 }
+                spell.fall_on(&mut flight);
                 flights.push(flight);
                 next += 1;
             }
@@ -135,10 +137,12 @@ impl Run<'_> {
     }
 
     fn take_off(&self, place: usize, frame: i64) -> Result<Flight, Ended> {
+        let fault = self.faults.of_frame(frame, self.range)?;
         Ok(Flight {
             place,
             frame,
-            fault: self.faults.of_frame(frame, self.range)?,
+            shows: self.picture_of(frame, fault),
+            fault,
             step: 0,
             bytes: Vec::new(),
             written: 0,
@@ -221,16 +225,44 @@ impl Run<'_> {
         ))
     }
 
-    fn paint(&self, flight: &Flight) -> Result<Vec<u8>, Ended> {
-        let since_first = flight.frame - self.range.0;
-        let shown = self.range.0 + since_first / self.increment * self.increment;
-        let canvas = match flight.fault {
-            Some(Kind::Missing | Kind::Empty) => return Ok(Vec::new()),
+    /// The frame whose picture a frame is to show.
+    pub(crate) fn picture_of(&self, frame: i64, fault: Option<Kind>) -> i64 {
+        if fault == Some(Kind::OtherFrame) {
+            return if frame == self.first_frame {
+                frame + 1
+            } else {
+                frame - 1
+            };
+        }
+        let since_first = frame - self.range.0;
+        self.range.0 + since_first / self.increment * self.increment
+    }
+
+    /// A picture as a fault leaves it.
+    pub(crate) fn picture(&self, shows: i64, fault: Option<Kind>) -> Canvas {
+        match fault {
             Some(Kind::Black | Kind::GpuFailure) => self.painter.black(),
-            Some(Kind::WrongSize) => self.painter.half(shown),
-            _ => self.painter.frame(shown),
-        };
+            Some(Kind::WrongSize) => self.painter.half(shows),
+            Some(Kind::Noise) => {
+                let mut random = Random::new(self.settings.seed, shows);
+                let noise = || [0; 3].map(|_: u8| random.below(256) as u8);
+                let canvas = self.painter.frame(shows);
+                // whose frame it is can still be read
+                let (_, below) = code::area(canvas.width(), canvas.height());
+                canvas.with_noise(below, noise)
+            }
+            // their files are spoilt, not their pictures
+            Some(_) | None => self.painter.frame(shows),
+        }
+    }
+
+    fn paint(&self, flight: &Flight) -> Result<Vec<u8>, Ended> {
+        if matches!(flight.fault, Some(Kind::Missing | Kind::Empty)) {
+            return Ok(Vec::new());
+        }
+        let canvas = self.picture(flight.shows, flight.fault);
         match self.format {
+            Format::Tiff if flight.fault == Some(Kind::WrongDepth) => Ok(deep_bytes(&canvas)),
             Format::Tiff => Ok(file_bytes(&canvas)),
             // sound has no pictures: `whole` writes it
             Format::Aiff => Ok(Vec::new()),
@@ -301,8 +333,36 @@ impl Run<'_> {
     }
 }
 
+/// What befell a frame and lasts.
+enum Spell {
+    None,
+    /// Everything is black.
+    Dark,
+    /// Everything shows this frame.
+    Frozen(i64),
+}
+
+impl Spell {
+    /// Takes in what happens to this frame, or lets it feel what happened before.
+    fn fall_on(&mut self, flight: &mut Flight) {
+        match (flight.fault, &*self) {
+            (Some(Kind::GpuFailure), _) => *self = Self::Dark,
+            (Some(Kind::Frozen), Self::None) => *self = Self::Frozen(flight.shows),
+            (None, Self::Dark) => flight.fault = Some(Kind::Black),
+            (_, Self::Frozen(frame)) => flight.shows = *frame,
+            (_, Self::None | Self::Dark) => {}
+        }
+    }
+}
+
+fn deep_bytes(canvas: &Canvas) -> Vec<u8> {
+    let mut bytes = tiff::header(canvas.width() as u32, canvas.height() as u32, 16);
+    bytes.extend(canvas.deep_samples().flat_map(u16::to_le_bytes));
+    bytes
+}
+
 fn file_bytes(canvas: &Canvas) -> Vec<u8> {
-    let mut bytes = tiff::header(canvas.width() as u32, canvas.height() as u32);
+    let mut bytes = tiff::header(canvas.width() as u32, canvas.height() as u32, 8);
     bytes.extend_from_slice(canvas.pixels());
     bytes
 }

@@ -23,7 +23,8 @@
 //! ```
 //!
 //! `at` is a display frame (while it is half written), `{"after": n}` frames of the run, `"launch"`, `"start"` or `"end"`.
-//! With `times` a fault happens so often over all processes that share a `home`; without, always.
+//! With `times` a fault happens so often over all processes that share a `home`; without, always. With `nodes` it happens where the
+//! variable `AERENDER_SIM_NODE` has one of these names; `frames` makes a fault of a frame last for several.
 
 #![expect(
     clippy::disallowed_methods,
@@ -36,7 +37,9 @@ pub mod aiff;
 pub mod arguments;
 pub mod canvas;
 pub mod code;
+pub mod doubts;
 pub mod ending;
+pub mod fault;
 pub mod faults;
 mod film;
 pub mod font;

@@ -37,6 +37,19 @@ pub struct Scene {
     pub job: u32,
     /// The digest of the values, for the code.
     pub values_digest: u32,
+    /// What this machine can't do.
+    pub lacks: Lacks,
+}
+
+/// What is missing on a machine and changes its pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lacks {
+    /// The plug-in that draws the disc's tail.
+    pub effect: bool,
+    /// The font of all texts.
+    pub font: bool,
+    /// The expression that moves the disc.
+    pub expression: bool,
 }
 
 /// Paints the frames of one scene; what doesn't change is painted once.
@@ -108,15 +121,22 @@ impl Painter {
     fn paint_motion(&self, canvas: &mut Canvas, ordinal: f32) {
         let (centre, orbit) = orbit(self.scene.size);
         let radius = orbit * 0.2;
-        for step in (0..8).rev() {
-            let angle = (ordinal - step as f32 * 2.0) / TURN_FRAMES * TAU - TAU / 4.0;
+        let ordinal = if self.scene.lacks.expression {
+            0.0
+        } else {
+            ordinal
+        };
+        let steps = if self.scene.lacks.effect { 1 } else { 8 };
+        for step in (0..steps).rev() {
+            let step = step as f32;
+            let angle = (ordinal - step * 2.0) / TURN_FRAMES * TAU - TAU / 4.0;
             let place = (
                 centre.0 + orbit * angle.cos(),
                 centre.1 + orbit * angle.sin(),
             );
-            let fade = 256 - step * 30;
-            let size = radius * (1.0 - step as f32 * 0.09);
-            if step == 0 {
+            let fade = 256.0 - step * 30.0;
+            let size = radius * (1.0 - step * 0.09);
+            if step < 0.5 {
                 canvas.disc(place, size * 1.12, [255, 255, 255], 256);
                 canvas.disc(place, size, self.accent, 256);
             } else {
@@ -164,6 +184,10 @@ fn paint_still(canvas: &mut Canvas, scene: &Scene, accent: Colour, dot: i32) {
     let mut writer = Writer::default();
     let mut write = |top, size: i32, text: &str, colour| {
         let text = shortened(text);
+        if scene.lacks.font {
+            canvas.text((margin, top), (size / 9).max(1), &text, colour);
+            return;
+        }
         writer.line(canvas, (margin, top), size as f32, &text, colour);
     };
     let mut top = height - bar - margin - dot * 12;
@@ -222,6 +246,7 @@ mod tests {
             frames: 5,
             job: 77,
             values_digest: 5,
+            lacks: Lacks::default(),
         }
     }
 
@@ -249,6 +274,38 @@ mod tests {
         // Not by the code alone: below it the pictures differ too.
         let below = code::area(320, 180).1 * 320 * 4;
         assert_ne!(frames[0].pixels()[below..], frames[1].pixels()[below..]);
+    }
+
+    #[test]
+    fn what_a_machine_lacks_is_seen() {
+        let lacking = |lacks| {
+            Painter::new(Scene {
+                lacks,
+                ..scene((320, 180))
+            })
+            .frame(12)
+        };
+        let whole = lacking(Lacks::default());
+        let each = [
+            Lacks {
+                effect: true,
+                ..Lacks::default()
+            },
+            Lacks {
+                font: true,
+                ..Lacks::default()
+            },
+            Lacks {
+                expression: true,
+                ..Lacks::default()
+            },
+        ];
+        for lacks in each {
+            let frame = lacking(lacks);
+            assert_ne!(frame.pixels(), whole.pixels(), "{lacks:?}");
+            let code = code::read(&green(&frame), 320, 180);
+            assert_eq!(code, code::read(&green(&whole), 320, 180), "{lacks:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::arguments::Arguments;
 use crate::code::job_tag;
 use crate::ending::{Ended, Failure};
-use crate::picture::Scene;
+use crate::picture::{Lacks, Scene};
 use crate::timecode::Rate;
 use crate::values;
 use crate::voice::Voice;
@@ -131,6 +131,7 @@ pub fn find(
         frames: comp.frames,
         job: job_tag(stem),
         values_digest: values::digest(project, comp, &file),
+        lacks: Lacks::default(),
     };
     Ok(Opened {
         rate,

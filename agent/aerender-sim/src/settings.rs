@@ -3,6 +3,7 @@
 //! Without the variable the stand-in renders as fast as it can, unkindly, and without faults. Unknown keys are refused: a fault
 //! that is misspelt must not look like a test that passed.
 
+use crate::fault::{At, Concern, Fault, Place};
 use crate::speech::Language;
 use crate::templates::Format;
 use serde::Deserialize;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 /// The variable that holds the settings.
 pub const SETTINGS_VARIABLE: &str = "AERENDER_SIM";
+/// The variable that holds the name of the node that this is, for faults of single nodes.
+pub const NODE_VARIABLE: &str = "AERENDER_SIM_NODE";
 /// The variable that holds the ledger's path.
 pub const LEDGER_VARIABLE: &str = "AERENDER_SIM_LEDGER";
 /// The greatest file of settings that is read, in bytes.
@@ -49,6 +52,9 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// The node that this is, from [`NODE_VARIABLE`].
+    #[serde(skip)]
+    pub node: Option<String>,
 }
 
 impl Default for Settings {
@@ -68,6 +74,7 @@ impl Default for Settings {
             output_templates: BTreeMap::new(),
             home: None,
             faults: Vec::new(),
+            node: None,
         }
     }
 }
@@ -104,143 +111,6 @@ pub enum Status {
     Done,
 }
 
-/// Something that goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// What.
-    pub kind: Kind,
-    /// When; the first frame if it is not said.
-    #[serde(default)]
-    pub at: At,
-    /// How often, over all processes that share a `home`; always if it is not said.
-    pub times: Option<u32>,
-    /// Only for jobs with this stem.
-    pub job: Option<String>,
-    /// How long a slow start takes.
-    #[serde(default = "slow_start_ms")]
-    pub ms: u64,
-    /// By how many MiB memory grows with each frame.
-    #[serde(default = "grow_mib")]
-    pub mib: u32,
-}
-
-fn grow_mib() -> u32 {
-    16
-}
-
-fn slow_start_ms() -> u64 {
-    40_000
-}
-
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// After Effects dies like after an access violation.
-    Crash,
-    /// It says and does nothing more, until it is killed.
-    Hang,
-    /// Like `hang`, with a processor at work.
-    Spin,
-    /// It ends as if all had gone well, with code 0, and has not rendered the rest.
-    Exit0,
-    /// It ends with an error and code 1.
-    Exit1,
-    /// The frame's file is never finished; everything goes on as if it were.
-    Torn,
-    /// The frame's file stays empty; everything goes on as if it were whole.
-    Empty,
-    /// The frame's file is never made; everything goes on as if it were.
-    Missing,
-    /// The frame is black.
-    Black,
-    /// The frame has half of its width and height.
-    WrongSize,
-    /// Nothing happens for `ms` before the first message.
-    SlowStart,
-    /// It ignores polite signals and a launcher that is gone, and doesn't end when it is done.
-    RefuseToDie,
-    /// It leaves a process behind.
-    Child,
-    /// It refuses to render because another instance seems to run.
-    AnotherInstance,
-    /// It takes `mib` more memory with each frame from then on, and keeps it.
-    Grow,
-    /// The GPU fails at a frame: it says so, and that frame and all that are begun later are black, with exit code 0.
-    GpuFailure,
-    /// The frame's file has another extension than the one asked for.
-    WrongExtension,
-}
-
-impl Kind {
-    /// Whether this fault is about the file of one frame.
-    #[must_use]
-    pub fn spoils_a_frame(self) -> bool {
-        match self {
-            Self::Torn
-            | Self::Empty
-            | Self::Missing
-            | Self::Black
-            | Self::WrongSize
-            | Self::GpuFailure
-            | Self::WrongExtension => true,
-            Self::Crash
-            | Self::Hang
-            | Self::Spin
-            | Self::Exit0
-            | Self::Exit1
-            | Self::SlowStart
-            | Self::RefuseToDie
-            | Self::Child
-            | Self::AnotherInstance
-            | Self::Grow => false,
-        }
-    }
-}
-
-/// When something goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(untagged)]
-pub enum At {
-    /// While this display frame is half written.
-    Frame(i64),
-    /// After so many frames of this run (for a fault of a frame: at the frame that comes after so many).
-    After {
-        /// Frames that were finished before.
-        after: u32,
-    },
-    /// At a named place.
-    #[serde(with = "place")]
-    Place(Place),
-    /// Not said: at the start.
-    #[default]
-    #[serde(skip)]
-    Unsaid,
-}
-
-/// A place in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// Before After Effects' first message.
-    Launch,
-    /// Before the first frame (for a fault of a frame: at the first frame).
-    Start,
-    /// After the last frame, before it is said that the composition is finished (for a fault of a frame: at the last frame).
-    End,
-}
-
-/// Named places are plain strings inside an untagged enum.
-mod place {
-    use super::Place;
-    use serde::{Deserialize, Deserializer};
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Place, D::Error> {
-        Place::deserialize(from)
-    }
-}
-
 /// Why the settings can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -268,14 +138,18 @@ impl Settings {
     ///
     /// See [`SettingsError`].
     pub fn from_environment() -> Result<Self, SettingsError> {
-        match std::env::var_os(SETTINGS_VARIABLE) {
-            None => Ok(Self::default()),
+        let settings = match std::env::var_os(SETTINGS_VARIABLE) {
+            None => Self::default(),
             Some(value) => match value.to_str() {
-                Some(text) if text.trim_start().starts_with('{') => Self::parse(text),
-                Some("") => Ok(Self::default()),
-                _ => Self::parse(&read(PathBuf::from(value))?),
+                Some(text) if text.trim_start().starts_with('{') => Self::parse(text)?,
+                Some("") => Self::default(),
+                _ => Self::parse(&read(PathBuf::from(value))?)?,
             },
-        }
+        };
+        Ok(Self {
+            node: std::env::var(NODE_VARIABLE).ok(),
+            ..settings
+        })
     }
 
     /// The settings of a JSON text.
@@ -299,6 +173,10 @@ impl Settings {
         {
             return Err(SettingsError::Senseless("display_base must be 0 or 1"));
         }
+        if settings.faults.iter().any(|fault| fault.frames == 0) {
+            let reason = "a fault of no frames would never happen; frames must be 1 at least";
+            return Err(SettingsError::Senseless(reason));
+        }
         if settings.faults.iter().any(|fault| fault.mib > 1024) {
             return Err(SettingsError::Senseless("mib must be 1024 at most"));
         }
@@ -306,7 +184,7 @@ impl Settings {
         if settings
             .faults
             .iter()
-            .any(|fault| fault.kind.spoils_a_frame() && fault.at == launch)
+            .any(|fault| fault.kind.concern() == Concern::Frame && fault.at == launch)
         {
             return Err(SettingsError::Senseless(
                 "no frame is rendered at \"launch\"",
@@ -343,29 +221,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_to_say_when_is_understood() {
-        let settings = Settings::parse(
-            r#"{"frame_ms": 5, "frame_ms_by_frame": {"-3": 9}, "faults": [
-                {"kind": "crash", "at": 12}, {"kind": "hang", "at": "end"},
-                {"kind": "torn", "at": {"after": 3}, "job": "j"}, {"kind": "slow_start", "ms": 7}]}"#,
-        )
-        .unwrap();
-        let at: Vec<At> = settings.faults.iter().map(|fault| fault.at).collect();
-        assert_eq!(
-            at,
-            [
-                At::Frame(12),
-                At::Place(Place::End),
-                At::After { after: 3 },
-                At::Unsaid
-            ]
-        );
-        assert_eq!(settings.frame_time(-3), Duration::from_millis(9));
-        assert_eq!(settings.frame_time(0), Duration::from_millis(5));
-        assert_eq!(settings.faults[3].ms, 7);
-    }
-
-    #[test]
     fn what_can_not_be_meant_is_refused() {
         for text in [
             r#"{"frame_mss": 5}"#,
@@ -374,6 +229,8 @@ mod tests {
             r#"{"faults": [{"kind": "crash", "when": 3}]}"#,
             r#"{"faults": [{"kind": "crash", "times": 1}]}"#,
             r#"{"faults": [{"kind": "torn", "at": "launch"}]}"#,
+            r#"{"faults": [{"kind": "torn", "frames": 0}]}"#,
+            r#"{"node": "a"}"#,
             r#"{"mfr_window": 0}"#,
         ] {
             assert!(Settings::parse(text).is_err(), "{text}");

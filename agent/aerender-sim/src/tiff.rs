@@ -1,4 +1,4 @@
-//! Answers for: the bytes of an uncompressed 8-bit RGBA TIFF file, as TIFF revision 6.0 describes it. Must not: write files.
+//! Answers for: the bytes of an uncompressed RGBA TIFF file of 8 or 16 bits a channel, as TIFF revision 6.0 describes it. Must not: write files.
 //!
 //! The directory stands in front of the pixels. A file that was torn off therefore looks whole to whoever reads only its
 //! beginning, which is what a checker of frames has to see through.
@@ -11,10 +11,10 @@ const LONG: u16 = 4;
 const RATIONAL: u16 = 5;
 
 /// The bytes in front of the pixels of a `width` × `height` picture. The file is these bytes and then the pixels,
-/// row by row, four bytes each.
+/// row by row, four samples each, of `bits` bits (8 or 16) with the lower byte first.
 #[must_use]
-pub fn header(width: u32, height: u32) -> Vec<u8> {
-    let row_bytes = width * 4;
+pub fn header(width: u32, height: u32, bits: u16) -> Vec<u8> {
+    let row_bytes = width * 4 * u32::from(bits / 8);
     let rows_per_strip = (STRIP_BYTES as u32 / row_bytes.max(1)).clamp(1, height.max(1));
     let strips = height.div_ceil(rows_per_strip);
     // Every tag whose values don't fit the four bytes of its entry points behind the directory.
@@ -62,7 +62,7 @@ pub fn header(width: u32, height: u32) -> Vec<u8> {
     entry(338, SHORT, 1, 1); // the fourth is alpha, colours are premultiplied
     out.extend_from_slice(&0_u32.to_le_bytes()); // no other directory
     for _ in 0..4 {
-        out.extend_from_slice(&8_u16.to_le_bytes());
+        out.extend_from_slice(&bits.to_le_bytes());
     }
     out.extend_from_slice(&72_u32.to_le_bytes());
     out.extend_from_slice(&1_u32.to_le_bytes());
@@ -83,7 +83,7 @@ mod tests {
     fn another_decoder_reads_the_same_pixels() {
         for (width, height) in [(1, 1), (4, 4), (351, 856), (1280, 720)] {
             let pixels: Vec<u8> = (0..width * height * 4).map(|n| (n % 251) as u8).collect();
-            let mut file = header(width, height);
+            let mut file = header(width, height, 8);
             file.extend_from_slice(&pixels);
             let mut decoder = Decoder::new(Cursor::new(file)).unwrap();
             assert_eq!(decoder.dimensions().unwrap(), (width, height));
@@ -96,8 +96,24 @@ mod tests {
     }
 
     #[test]
+    fn another_decoder_reads_16_bits_too() {
+        let (width, height) = (351, 200);
+        let samples: Vec<u16> = (0..width * height * 4)
+            .map(|n| (n % 65_521) as u16)
+            .collect();
+        let mut file = header(width, height, 16);
+        file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        let mut decoder = Decoder::new(Cursor::new(file)).unwrap();
+        assert_eq!(decoder.colortype().unwrap(), ::tiff::ColorType::RGBA(16));
+        let DecodingResult::U16(read) = decoder.read_image().unwrap() else {
+            panic!("not 16 bits a sample");
+        };
+        assert_eq!(read, samples);
+    }
+
+    #[test]
     fn a_torn_file_does_not_decode() {
-        let mut file = header(64, 64);
+        let mut file = header(64, 64, 8);
         file.resize(file.len() + 64 * 64 * 2, 9);
         let mut decoder = Decoder::new(Cursor::new(file)).unwrap();
         assert!(decoder.read_image().is_err());

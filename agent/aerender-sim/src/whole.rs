@@ -5,9 +5,9 @@
 
 use crate::aiff;
 use crate::ending::{Ended, Failure};
+use crate::fault::Kind;
 use crate::faults::Moment;
 use crate::frames::Run;
-use crate::settings::Kind;
 use crate::sound::{Mix, sample_of_frame};
 use crate::voice::Voice;
 use std::fs::File;

@@ -120,6 +120,30 @@ const CASES: &[Case] = &[
         Ok,
         6,
     ),
+    fault("wrong depth", r#"{"kind": "wrong_depth", "at": 3}"#, Ok, 6),
+    fault(
+        "another frame",
+        r#"{"kind": "other_frame", "at": 3}"#,
+        Ok,
+        6,
+    ),
+    fault("frozen", r#"{"kind": "frozen", "at": 3}"#, Ok, 6),
+    fault("noise", r#"{"kind": "noise", "at": 3}"#, Ok, 6),
+    fault("a child stays", r#"{"kind": "child"}"#, Ok, 6),
+    fault("it does not end", r#"{"kind": "refuse_to_die"}"#, Ok, 6),
+    fault(
+        "an effect is missing",
+        r#"{"kind": "missing_effect"}"#,
+        Template,
+        6,
+    ),
+    fault("a font is missing", r#"{"kind": "missing_font"}"#, Node, 6),
+    fault(
+        "an expression is disabled",
+        r#"{"kind": "disabled_expression"}"#,
+        Template,
+        6,
+    ),
     fault("slow start", r#"{"kind": "slow_start", "ms": 20}"#, Ok, 6),
     fault("memory grows", r#"{"kind": "grow", "mib": 1}"#, Ok, 6),
     fault(
@@ -212,6 +236,8 @@ fn run(case: &Case, language: &str, code_page: bool) -> Reading {
     let group = nix::unistd::Pid::from_raw(-i32::try_from(child.id()).unwrap());
     let read = || read_log(File::open(&said).unwrap()).unwrap();
     let hangs = case.verdict == Incomplete;
+    // it has said its last line then, which is that of the total time, and stays
+    let stays = case.faults.contains("refuse_to_die");
     let since = Instant::now();
     loop {
         if child.try_wait().unwrap().is_some() {
@@ -219,6 +245,9 @@ fn run(case: &Case, language: &str, code_page: bool) -> Reading {
         }
         let text = std::fs::read_to_string(&said).unwrap_or_default();
         if hangs && text.contains("Post-Render Action") && read().frames == case.frames {
+            break;
+        }
+        if stays && read().verdict == case.verdict {
             break;
         }
         assert!(

@@ -30,6 +30,7 @@ fn scene(job: &str, size: (usize, usize), frames: u32) -> Scene {
         first_frame: 0,
         frames,
         job: job_tag(job),
+        lacks: Default::default(),
         values_digest: 9,
     }
 }

@@ -19,3 +19,4 @@ mod renders;
 mod sounds;
 mod stage;
 mod text;
+mod wrong_frames;

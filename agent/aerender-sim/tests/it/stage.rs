@@ -16,6 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Stage {
     folder: tempfile::TempDir,
     settings: String,
+    /// The node that the stand-in takes itself for.
+    pub node: Option<String>,
 }
 
 /// What a run left behind.
@@ -66,6 +68,7 @@ impl Stage {
         let stage = Self {
             folder: tempfile::tempdir().unwrap(),
             settings: "{}".into(),
+            node: None,
         };
         stage.write(comps, frames_count_type);
         std::fs::create_dir(stage.path("out")).unwrap();
@@ -108,6 +111,7 @@ impl Stage {
             .args(words)
             .env("AERENDER_SIM", &self.settings)
             .env("AERENDER_SIM_LEDGER", self.path("ledger.jsonl"))
+            .envs(self.node.iter().map(|node| ("AERENDER_SIM_NODE", node)))
             .stdin(Stdio::null());
         command
     }
