@@ -5,17 +5,13 @@ use crate::arguments::{self, Arguments};
 use crate::doubts;
 use crate::ending::{Class, Ended, Failure};
 use crate::faults::{self, Faults};
-use crate::frames::Run;
-use crate::header::{self, Dressed};
 use crate::home::{Home, Session};
+use crate::item::Asked;
 use crate::output::Sequence;
-use crate::picture::{Lacks, Painter};
-use crate::project::{self, Opened};
-use crate::queue::{self, Item};
-use crate::settings::{Settings, Status};
-use crate::sound::Mix;
-use crate::speech::{Language, Words};
-use crate::templates;
+use crate::project;
+use crate::queue;
+use crate::settings::Settings;
+use crate::speech::Words;
 use crate::timecode::date;
 use crate::voice::Voice;
 use std::fs::File;
@@ -115,10 +111,11 @@ fn last_words(ended: Result<(), Ended>, work: &Work<'_>, voice: &mut Voice) -> u
     }
 }
 
-struct Work<'a> {
-    settings: &'a Settings,
-    faults: &'a Faults,
-    arguments: &'a Arguments,
+/// One run.
+pub(crate) struct Work<'a> {
+    pub settings: &'a Settings,
+    pub faults: &'a Faults,
+    pub arguments: &'a Arguments,
     since: Instant,
 }
 
@@ -191,14 +188,14 @@ impl Work<'_> {
                 sequence: sequence.clone(),
                 lacks,
             };
-            self.render_item(item, asked, voice)?;
+            self.render_item(item, &asked, voice)?;
         }
         voice.queue("")?;
         let total = self.since.elapsed().as_secs();
         voice.queue(&self.words().total(total))
     }
 
-    fn words(&self) -> Words {
+    pub(crate) fn words(&self) -> Words {
         self.settings.language.words()
     }
 
@@ -231,150 +228,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// One item: templates, then its path, then its frames, in the order of After Effects' script.
-    fn render_item(&self, item: &Item, asked: Asked<'_>, voice: &mut Voice) -> Result<(), Ended> {
-        let arguments = asked.arguments;
-        let named =
-            |asked: &Option<String>, own: &Option<String>| asked.clone().or_else(|| own.clone());
-        let settings_template = named(&arguments.settings_template, &item.settings_template);
-        let settings = templates::render_settings(settings_template.as_deref())?;
-        let module = named(&arguments.output_template, &item.output_template);
-        let format = templates::output_module(module.as_deref(), &self.settings.output_templates)?;
-        let sequence = match (&asked.sequence, &item.output) {
-            (Some(sequence), _) => sequence.clone(),
-            (None, Some(own)) if item.status != Status::NeedsOutput => Sequence::parse(own)?,
-            (None, _) => {
-                let text = "Specified render queue item needs output file but none provided.";
-                return Err(Failure::not_found(text).into());
-            }
-        };
-        let sequence = sequence.written_as(format);
-        let base = self.settings.display_base;
-        let mut opened = project::find(
-            asked.project,
-            asked.folder,
-            arguments,
-            &item.comp,
-            sequence.stem(),
-            base,
-        )?;
-        opened.scene.lacks = asked.lacks;
-        if let Some(warning) = project::blank_frames_warning(&opened) {
-            voice.optional(&warning)?;
-        }
-        let dressed = Dressed {
-            settings: &settings,
-            module: module.as_deref().unwrap_or(templates::TIFF_SEQUENCE),
-            format,
-            sequence: &sequence,
-            arguments,
-        };
-        let mix = || mix(&asked, &item.comp);
-        self.render_opened(opened, &dressed, mix, voice)
-    }
-
-    fn render_opened(
-        &self,
-        opened: Opened,
-        dressed: &Dressed<'_>,
-        mix: impl FnOnce() -> Result<Mix, Failure>,
-        voice: &mut Voice,
-    ) -> Result<(), Ended> {
-        let first_frame = opened.scene.first_frame;
-        let name = opened.scene.name.clone();
-        let size = opened.scene.size;
-        let painter = Painter::new(opened.scene);
-        let arguments = dressed.arguments;
-        let window = if self.arguments.mfr_off || !self.settings.unkind {
-            1
-        } else {
-            self.settings.mfr_window
-        };
-        let run = Run {
-            settings: self.settings,
-            faults: self.faults,
-            painter: &painter,
-            sequence: dressed.sequence,
-            range: opened.range,
-            skip_existing: dressed.settings.skip_existing,
-            increment: i64::from(arguments.increment.unwrap_or(1)),
-            format: dressed.format,
-            words: self.words(),
-            window,
-            rate: opened.rate,
-            display_base: opened.display_base,
-            first_frame,
-        };
-        voice.queue(&format!("{}: {}", now(), self.words().starting(&name)))?;
-        voice.queue("")?;
-        for line in header::lines(&run, dressed, size) {
-            voice.queue(&self.words().header(&line))?;
-        }
-        if let [first, ..] = &opened.missing[..]
-            && !arguments.continue_on_missing_footage
-        {
-            return self.missing_footage(first, opened.missing.len(), voice);
-        }
-        if dressed.format.is_whole() {
-            run.render_sound(&mix()?, voice)?;
-        } else {
-            run.render(voice)?;
-        }
-        self.finished(&name, voice)
-    }
-
-    /// After Effects renders nothing then, warns, and has been seen to end with code 0.
-    fn missing_footage(&self, first: &str, count: usize, voice: &mut Voice) -> Result<(), Ended> {
-        let warned = match (self.settings.language, count) {
-            (Language::En, 2..) => format!(
-                "logged {count} errors, please check log.  error: Unable to Render: File Not Found {first}"
-            ),
-            _ => self.words().file_missing(first),
-        };
-        voice.optional(&format!("WARNING:After Effects warning: {warned}"))
-    }
-
-    fn finished(&self, name: &str, voice: &mut Voice) -> Result<(), Ended> {
+    pub(crate) fn finished(&self, name: &str, voice: &mut Voice) -> Result<(), Ended> {
         voice.queue(&format!("{}: {}", now(), self.words().finished(name)))
     }
 }
 
-/// What an item is rendered from.
-struct Asked<'a> {
-    project: &'a flatrender_aep::Project,
-    folder: &'a Path,
-    arguments: &'a Arguments,
-    sequence: Option<Sequence>,
-    lacks: Lacks,
-}
-
-/// The sound of what is asked for.
-fn mix(asked: &Asked<'_>, comp: &str) -> Result<Mix, Failure> {
-    let Ok(comp) = asked.project.comp(comp) else {
-        return Err(Failure::not_found("No comp was found with the given name."));
-    };
-    // it was read a moment ago; without it only the levels are not known
-    let file = asked.arguments.project.as_ref().map(std::fs::read);
-    let file = file.and_then(Result::ok).unwrap_or_default();
-    Mix::new(asked.project, comp, &file, asked.folder).map_err(|error| {
-        // After Effects names neither file nor cause; whoever looks for them finds them behind its text.
-        let text = "Could not read from source. Please check the settings and try again.";
-        Failure::runtime(&format!("{text} ({})", causes(&error)))
-    })
-}
-
-/// An error with its causes.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = format!("failed to {error}");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    text
-}
-
-fn now() -> String {
+pub(crate) fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     date(since.unwrap_or_default().as_secs())
 }

@@ -60,6 +60,17 @@ impl Canvas {
         })
     }
 
+    /// A part of it: left, top, width and height, which lie inside.
+    #[must_use]
+    pub fn window(&self, (left, top, width, height): (usize, usize, usize, usize)) -> Self {
+        let mut part = Self::new(width, height);
+        let rows = self.pixels.chunks_exact((self.width * 4).max(4)).skip(top);
+        for (to, from) in part.pixels.chunks_exact_mut((width * 4).max(4)).zip(rows) {
+            to.copy_from_slice(&from[left * 4..(left + width) * 4]);
+        }
+        part
+    }
+
     /// With noise in the right half of the lower half, where it is below the row `top`.
     #[must_use]
     pub fn with_noise(mut self, top: usize, mut noise: impl FnMut() -> Colour) -> Self {

@@ -11,6 +11,8 @@ pub enum Class {
     Usage,
     /// The command line is wrong: 3, with a log file 4.
     Syntax,
+    /// Another error of the script: 5, with a log file 6.
+    Scripting,
     /// Composition, template, index or project was not found: 7, with a log file 8.
     NotFound,
     /// After Effects said no while it ran: 9, with a log file 10.
@@ -29,6 +31,7 @@ impl Class {
             Self::Application => 1,
             Self::Usage => 2,
             Self::Syntax => 3 + logged,
+            Self::Scripting => 5 + logged,
             Self::NotFound => 7 + logged,
             Self::Runtime => 9 + logged,
             Self::Socket => 11,
@@ -58,6 +61,12 @@ impl Failure {
     #[must_use]
     pub fn not_found(text: &str) -> Self {
         Self::new(Class::NotFound, format!("aerender ERROR: {text}"))
+    }
+
+    /// `aerender Error: …`, of the script's own doing.
+    #[must_use]
+    pub fn scripting(text: &str) -> Self {
+        Self::new(Class::Scripting, format!("aerender Error: {text}"))
     }
 
     /// `aerender Error: After Effects error: …`.

@@ -58,6 +58,16 @@ impl Faults {
         }
     }
 
+    /// Nothing goes wrong.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            faults: Vec::new(),
+            home: None,
+            stubborn: false,
+        }
+    }
+
     /// What goes wrong before the first message, in the order of the settings.
     ///
     /// # Errors

@@ -10,12 +10,12 @@ use crate::ending::{Ended, Failure};
 use crate::fault::Kind;
 use crate::faults::{Faults, Moment, trouble};
 use crate::ledger::{Entry, Ledger};
+use crate::module::Module;
 use crate::output::Sequence;
 use crate::picture::Painter;
+use crate::picture_file;
 use crate::settings::{LEDGER_VARIABLE, Settings};
 use crate::speech::Words;
-use crate::templates::Format;
-use crate::tiff;
 use crate::timecode::{Rate, timecode};
 use crate::voice::Voice;
 use std::fs::File;
@@ -28,7 +28,7 @@ use std::time::{Instant, SystemTime};
 const STEPS: u32 = 4;
 
 /// What After Effects has been seen to say when its GPU fails (L54).
-const GPU_FAILURE: &str =
+pub(crate) const GPU_FAILURE: &str =
     "After Effects has encountered a failure (code: 19969) related to GPU-enabled effects";
 
 /// What a run needs to know.
@@ -49,7 +49,9 @@ pub struct Run<'a> {
     /// One picture for so many frames.
     pub increment: i64,
     /// What the files are.
-    pub format: Format,
+    pub module: &'a Module,
+    /// It is an output module behind the first one: it says nothing and stands in no ledger.
+    pub quiet: bool,
     /// Words of the progress lines.
     pub words: Words,
     /// Frames under work at once.
@@ -84,7 +86,7 @@ impl Run<'_> {
     ///
     /// If the launcher is gone, a file can't be written, or a fault ends the run.
     pub fn render(&self, voice: &mut Voice) -> Result<(), Ended> {
-        let mut ledger = open_ledger()?;
+        let mut ledger = if self.quiet { None } else { open_ledger()? };
         let folder = std::path::absolute(self.sequence.folder())
             .map_err(|error| trouble("find the output folder", &error))?;
         let frames = self.wanted();
@@ -105,7 +107,7 @@ impl Run<'_> {
                 if flight.fault == Some(Kind::GpuFailure) {
                     voice.say(GPU_FAILURE)?;
                 }
-                spell.fall_on(&mut flight);
+                spell.fall_on(&mut flight.fault, &mut flight.shows);
                 flights.push(flight);
                 next += 1;
             }
@@ -124,7 +126,9 @@ impl Run<'_> {
                 // Written to, since memory that is only asked for is not taken.
                 kept.push(vec![1; growth]);
             }
-            voice.queue(&self.line(&flight))?;
+            if !self.quiet {
+                voice.queue(&self.line(&flight))?;
+            }
             self.faults.strike(Moment::Done(done))?;
         }
         self.faults.strike(Moment::End)
@@ -261,13 +265,16 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let canvas = self.picture(flight.shows, flight.fault);
-        match self.format {
-            Format::Tiff if flight.fault == Some(Kind::WrongDepth) => Ok(deep_bytes(&canvas)),
-            Format::Tiff => Ok(file_bytes(&canvas)),
-            // sound has no pictures: `whole` writes it
-            Format::Aiff => Ok(Vec::new()),
-            Format::Png => png_bytes(&canvas).map_err(|error| trouble("make a PNG file", &error)),
-        }
+        let made = if flight.fault == Some(Kind::WrongDepth) {
+            let module = Module {
+                depth: self.module.depth.other(),
+                ..self.module.clone()
+            };
+            picture_file::bytes(&canvas, &module)
+        } else {
+            picture_file::bytes(&canvas, self.module)
+        };
+        made.map_err(|error| trouble("make a picture's file", &error))
     }
 
     /// Writes on up to this many bytes of the file.
@@ -296,19 +303,29 @@ impl Run<'_> {
             return Ok(());
         }
         if let Some(ledger) = ledger {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            let entry = Entry {
-                job: self.sequence.stem().to_owned(),
-                frame: flight.frame,
-                dir: folder.display().to_string(),
-                pid: std::process::id(),
-                at_ms: since.unwrap_or_default().as_millis() as u64,
-            };
-            ledger
-                .append(&entry)
-                .map_err(|error| trouble("write the ledger", &error))?;
+            self.enter(ledger, folder, flight.frame)?;
         }
         self.write(flight, flight.bytes.len())
+    }
+
+    /// The ledger's line of a frame.
+    pub(crate) fn enter(
+        &self,
+        ledger: &mut Ledger,
+        folder: &Path,
+        frame: i64,
+    ) -> Result<(), Ended> {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let entry = Entry {
+            job: self.sequence.stem().to_owned(),
+            frame,
+            dir: folder.display().to_string(),
+            pid: std::process::id(),
+            at_ms: since.unwrap_or_default().as_millis() as u64,
+        };
+        ledger
+            .append(&entry)
+            .map_err(|error| trouble("write the ledger", &error))
     }
 
     fn line(&self, flight: &Flight) -> String {
@@ -334,7 +351,7 @@ impl Run<'_> {
 }
 
 /// What befell a frame and lasts.
-enum Spell {
+pub(crate) enum Spell {
     None,
     /// Everything is black.
     Dark,
@@ -343,40 +360,19 @@ enum Spell {
 }
 
 impl Spell {
-    /// Takes in what happens to this frame, or lets it feel what happened before.
-    fn fall_on(&mut self, flight: &mut Flight) {
-        match (flight.fault, &*self) {
+    /// Takes in what happens to a frame that shows this one, or lets it feel what happened before.
+    pub(crate) fn fall_on(&mut self, fault: &mut Option<Kind>, shows: &mut i64) {
+        match (*fault, &*self) {
             (Some(Kind::GpuFailure), _) => *self = Self::Dark,
-            (Some(Kind::Frozen), Self::None) => *self = Self::Frozen(flight.shows),
-            (None, Self::Dark) => flight.fault = Some(Kind::Black),
-            (_, Self::Frozen(frame)) => flight.shows = *frame,
+            (Some(Kind::Frozen), Self::None) => *self = Self::Frozen(*shows),
+            (None, Self::Dark) => *fault = Some(Kind::Black),
+            (_, Self::Frozen(frame)) => *shows = *frame,
             (_, Self::None | Self::Dark) => {}
         }
     }
 }
 
-fn deep_bytes(canvas: &Canvas) -> Vec<u8> {
-    let mut bytes = tiff::header(canvas.width() as u32, canvas.height() as u32, 16);
-    bytes.extend(canvas.deep_samples().flat_map(u16::to_le_bytes));
-    bytes
-}
-
-fn file_bytes(canvas: &Canvas) -> Vec<u8> {
-    let mut bytes = tiff::header(canvas.width() as u32, canvas.height() as u32, 8);
-    bytes.extend_from_slice(canvas.pixels());
-    bytes
-}
-
-fn png_bytes(canvas: &Canvas) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, canvas.width() as u32, canvas.height() as u32);
-    encoder.set_color(png::ColorType::Rgba);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header()?.write_image_data(canvas.pixels())?;
-    Ok(bytes)
-}
-
-fn open_ledger() -> Result<Option<Ledger>, Ended> {
+pub(crate) fn open_ledger() -> Result<Option<Ledger>, Ended> {
     let Some(path) = std::env::var_os(LEDGER_VARIABLE).filter(|path| !path.is_empty()) else {
         return Ok(None);
     };

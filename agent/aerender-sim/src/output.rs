@@ -1,7 +1,7 @@
 //! Answers for: the names of the files of a sequence, from the path that was asked for. Must not: write files.
 
 use crate::ending::Failure;
-use crate::templates::Format;
+use crate::module::Format;
 use std::path::{Path, PathBuf};
 
 /// Digits where the path has no `[#####]`.
@@ -18,6 +18,8 @@ pub struct Sequence {
     after: String,
     bare: String,
     format: Format,
+    /// What is added to a frame's number.
+    shift: i64,
 }
 
 impl Sequence {
@@ -49,6 +51,7 @@ impl Sequence {
             after: after.to_owned(),
             bare: bare.to_owned(),
             format: Format::Tiff,
+            shift: 0,
         })
     }
 
@@ -56,6 +59,12 @@ impl Sequence {
     #[must_use]
     pub fn written_as(self, format: Format) -> Self {
         Self { format, ..self }
+    }
+
+    /// With files whose number is the frame's and this.
+    #[must_use]
+    pub fn shifted(self, shift: i64) -> Self {
+        Self { shift, ..self }
     }
 
     /// The file of a format that writes one for the whole range: marks for a number stay as they are.
@@ -87,6 +96,7 @@ impl Sequence {
     #[must_use]
     pub fn file(&self, frame: i64) -> PathBuf {
         let digits = self.digits;
+        let frame = frame.saturating_add(self.shift);
         self.folder.join(format!(
             "{}{frame:0digits$}{}.{}",
             self.before,

@@ -76,6 +76,12 @@ impl Painter {
         }
     }
 
+    /// The size of its pictures.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        self.scene.size
+    }
+
     /// The frame with this display number. A frame outside the composition is blank: transparent, without a code.
     #[must_use]
     pub fn frame(&self, frame: i64) -> Canvas {

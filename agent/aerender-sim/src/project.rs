@@ -4,7 +4,9 @@
 use crate::arguments::Arguments;
 use crate::code::job_tag;
 use crate::ending::{Ended, Failure};
+use crate::module::Module;
 use crate::picture::{Lacks, Scene};
+use crate::templates::{RenderSettings, Span};
 use crate::timecode::Rate;
 use crate::values;
 use crate::voice::Voice;
@@ -31,6 +33,8 @@ pub struct Opened {
     pub range: (i64, i64),
     /// Files that it shows and that are not here.
     pub missing: Vec<String>,
+    /// The composition's own size.
+    pub size: (usize, usize),
 }
 
 /// Reads the project; says if it has to be converted.
@@ -80,26 +84,49 @@ fn unreadable(error: &ReadError) -> Failure {
     Failure::runtime(&format!("file is damaged. ({error})"))
 }
 
+/// What is asked of a project.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The folder the project stands in.
+    pub folder: &'a Path,
+    /// The command line.
+    pub arguments: &'a Arguments,
+    /// The composition.
+    pub comp: &'a str,
+    /// The stem of the files.
+    pub stem: &'a str,
+    /// The number of the project's first frame, in place of its own.
+    pub display_base: Option<i64>,
+    /// How it is rendered.
+    pub settings: &'a RenderSettings,
+    /// What is written.
+    pub module: &'a Module,
+}
+
 /// Finds the composition, and what rendering it takes.
 ///
 /// # Errors
 ///
 /// If it is not there, or too big to be rendered.
-pub fn find(
-    project: &Project,
-    folder: &Path,
-    arguments: &Arguments,
-    name: &str,
-    stem: &str,
-    display_base: Option<i64>,
-) -> Result<Opened, Failure> {
-    let Ok(comp) = project.comp(name) else {
+pub fn find(project: &Project, order: &Order<'_>) -> Result<Opened, Failure> {
+    let &Order {
+        folder,
+        arguments,
+        stem,
+        display_base,
+        settings,
+        ..
+    } = order;
+    let Ok(comp) = project.comp(order.comp) else {
         return Err(Failure::not_found("No comp was found with the given name."));
     };
     // it was read a moment ago; one that is gone now is found out by whoever renders
     let file = arguments.project.as_ref().map(std::fs::read);
     let file = file.and_then(Result::ok).unwrap_or_default();
-    let size = (usize::from(comp.width), usize::from(comp.height));
+    let own_size = (usize::from(comp.width), usize::from(comp.height));
+    let divided = |side: usize| side.div_ceil(settings.divisor.max(1));
+    let rendered = (divided(own_size.0), divided(own_size.1));
+    let size = order.module.resized(rendered);
     if size.0 * size.1 == 0 || size.0 * size.1 > MOST_PIXELS {
         let text = format!(
             "a picture of {} x {} pixels can not be rendered.",
@@ -108,14 +135,17 @@ pub fn find(
         return Err(Failure::runtime(&text));
     }
     let base = display_base.unwrap_or_else(|| project.display_base());
-    let first = project.first_display_frame(comp) - project.display_base() + base;
-    let missing = missing_files(project, comp, folder);
-    let mut shown = texts(comp);
-    shown.extend(missing.iter().map(|path| format!("MISSING: {path}")));
-    let rate = Rate {
+    let own_rate = Rate {
         num: comp.rate.num,
         den: comp.rate.den.max(1),
     };
+    let rate = settings.rate.unwrap_or(own_rate);
+    let own_first = project.first_display_frame(comp) - project.display_base() + base;
+    let other = |frames: i64| converted(frames, own_rate, rate);
+    let first = base + other(own_first - base);
+    let missing = missing_files(project, comp, folder);
+    let mut shown = texts(comp);
+    shown.extend(missing.iter().map(|path| format!("MISSING: {path}")));
     let scene = Scene {
         name: comp.name.clone(),
         about: format!(
@@ -128,7 +158,7 @@ pub fn find(
         background: comp.background,
         size,
         first_frame: first,
-        frames: comp.frames,
+        frames: u32::try_from(other(i64::from(comp.frames))).unwrap_or(u32::MAX),
         job: job_tag(stem),
         values_digest: values::digest(project, comp, &file),
         lacks: Lacks::default(),
@@ -136,17 +166,47 @@ pub fn find(
     Ok(Opened {
         rate,
         display_base: base,
-        range: range(comp, first, arguments)?,
+        range: {
+            let (start, end) = span(comp, own_first, own_rate, order);
+            checked((first + other(start), first + other(end) - 1))?
+        },
+        size: own_size,
         missing,
         scene,
     })
 }
 
-/// The range of `-s` and `-e`, what is not given from the work area.
-fn range(comp: &Composition, first: i64, arguments: &Arguments) -> Result<(i64, i64), Failure> {
-    let work = comp.work_area_frames();
-    let start = arguments.start.unwrap_or(first + i64::from(work.start));
-    let end = arguments.end.unwrap_or(first + i64::from(work.end) - 1);
+/// Frames of a rate as frames of another one, to the nearest.
+fn converted(frames: i64, from: Rate, to: Rate) -> i64 {
+    if from == to {
+        return frames;
+    }
+    (frames as f64 / from.per_second() * to.per_second()).round() as i64
+}
+
+/// The span of `-s` and `-e` in frames of the composition from its first on, the end not included; what is not given from the render
+/// settings.
+fn span(comp: &Composition, first: i64, rate: Rate, order: &Order<'_>) -> (i64, i64) {
+    let frames = |seconds: f64| (seconds * rate.per_second()).round() as i64;
+    let (start, end) = match order.settings.span {
+        Span::WorkArea => {
+            let work = comp.work_area_frames();
+            (i64::from(work.start), i64::from(work.end))
+        }
+        Span::Comp => (0, i64::from(comp.frames)),
+        Span::Custom { start, duration } => {
+            let from = frames(start);
+            (from, from.saturating_add(frames(duration)))
+        }
+    };
+    let given = order.arguments;
+    (
+        given.start.map_or(start, |start| start - first),
+        given.end.map_or(end, |end| end - first + 1),
+    )
+}
+
+fn checked((start, end): (i64, i64)) -> Result<(i64, i64), Failure> {
     if end < start || end - start >= MOST_FRAMES {
         let text = format!("a time span from frame {start} to frame {end} can not be rendered.");
         return Err(Failure::runtime(&text));

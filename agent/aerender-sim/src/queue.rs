@@ -4,10 +4,11 @@
 use crate::arguments::Arguments;
 use crate::ending::Failure;
 use crate::settings::{QueuedItem, Settings, Status};
-use flatrender_aep::{Project, QueueStatus};
+use crate::templates::Span;
+use flatrender_aep::{OutputModule, Project, QueueItem, QueueStatus, SpanSource};
 
 /// One item to be rendered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// Its place in the queue, from 1.
     pub index: usize,
@@ -21,10 +22,14 @@ pub struct Item {
     pub settings_template: Option<String>,
     /// Its output module template.
     pub output_template: Option<String>,
+    /// What it renders, if it says so itself.
+    pub span: Option<Span>,
+    /// The output modules behind the first: path and template.
+    pub more: Vec<(Option<String>, Option<String>)>,
 }
 
 /// What a command line asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Wanted {
     /// The items, in order.
     pub items: Vec<Item>,
@@ -60,6 +65,8 @@ fn of_settings(item: &QueuedItem) -> Item {
         output: item.output.clone(),
         settings_template: item.settings_template.clone(),
         output_template: item.output_template.clone(),
+        span: None,
+        more: Vec::new(),
     }
 }
 
@@ -67,6 +74,11 @@ fn of_project(project: &Project) -> impl Iterator<Item = Item> {
     project.render_queue.iter().map(|item| {
         let comp = project.comps.iter().find(|comp| comp.id == item.comp_id);
         let module = item.outputs.first();
+        let name = comp.map_or("", |comp| comp.name.as_str());
+        let others = item.outputs.iter().skip(1).map(|module| {
+            let path = path(module, name);
+            (path, module.template.clone())
+        });
         Item {
             index: 0,
             comp: comp.map_or_else(String::new, |comp| comp.name.clone()),
@@ -80,11 +92,42 @@ fn of_project(project: &Project) -> impl Iterator<Item = Item> {
                 | QueueStatus::Done
                 | QueueStatus::Unknown => Status::Done,
             },
-            output: module.and_then(|module| Some(module.target.as_ref()?.path.clone())),
+            output: module.and_then(|module| path(module, name)),
             settings_template: Some(item.template.clone()),
             output_template: module.and_then(|module| module.template.clone()),
+            span: span(item),
+            more: others.collect(),
         }
     })
+}
+
+/// Where an output module writes to: its folder, and its template of the name with the composition's name put in. The extension
+/// is that of the module, whatever stands there.
+fn path(module: &OutputModule, comp: &str) -> Option<String> {
+    let target = &module.target.as_ref()?.path;
+    match &module.file_template {
+        Some(template) => {
+            let name = template.replace("[compName]", comp);
+            let name = name.replace(".[fileExtension]", ".x");
+            Some(format!("{target}/{name}"))
+        }
+        None => Some(target.clone()),
+    }
+}
+
+/// The time span that an item has of its own.
+fn span(item: &QueueItem) -> Option<Span> {
+    match item.span_source {
+        Some(SpanSource::Composition) => Some(Span::Comp),
+        Some(SpanSource::WorkArea) => Some(Span::WorkArea),
+        Some(SpanSource::Custom | SpanSource::Unknown) | None => {
+            let (start, duration) = item.time_span?;
+            Some(Span::Custom {
+                start: start.as_f64(),
+                duration: duration.as_f64(),
+            })
+        }
+    }
 }
 
 /// Which items are rendered: `-comp` comes before `-rqindex`, and without both the whole queue is.
@@ -118,6 +161,8 @@ pub fn wanted(arguments: &Arguments, queue: &[Item], project: &Project) -> Resul
             output: None,
             settings_template: None,
             output_template: None,
+            span: None,
+            more: Vec::new(),
         };
         return Ok(Wanted {
             items: vec![item],

@@ -5,7 +5,7 @@
 
 use crate::fault::{At, Concern, Fault, Place};
 use crate::speech::Language;
-use crate::templates::Format;
+use crate::templates::Made;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,8 +46,8 @@ pub struct Settings {
     pub display_base: Option<i64>,
     /// The render queue, in place of the project's.
     pub queue: Option<Vec<QueuedItem>>,
-    /// Output module templates that somebody made: their names, and the format they write.
-    pub output_templates: BTreeMap<String, Format>,
+    /// Output module templates that somebody made: their names, and what they write.
+    pub output_templates: BTreeMap<String, Made>,
     /// The folder of After Effects' preferences: where the crash-repair mark and the counts of faults stand.
     pub home: Option<PathBuf>,
     /// What goes wrong.

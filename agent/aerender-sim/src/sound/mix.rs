@@ -92,6 +92,12 @@ impl Mix {
         Ok(Self { parts, clips })
     }
 
+    /// Whether nothing ever sounds.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.clips.is_empty()
+    }
+
     /// `count` samples from the one with the number `first`, which counts from the composition's first frame and may be negative.
     #[must_use]
     pub fn samples(&self, first: i64, count: usize) -> Vec<[i16; 2]> {

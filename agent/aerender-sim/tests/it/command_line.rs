@@ -174,28 +174,6 @@ fn projects_that_can_not_be_opened_are_refused() {
 }
 
 #[test]
-fn a_movie_is_refused_clearly() {
-    let stage = Stage::new();
-    let words = [
-        "-project",
-        "p.aep",
-        "-comp",
-        "Main",
-        "-output",
-        "out/j.mov",
-        "-OMtemplate",
-        "Lossless",
-    ];
-    says(
-        &stage,
-        &words,
-        9,
-        "aerender Error: After Effects error: the output module template \"Lossless\" can not be written here, only \
-         \"TIFF Sequence with Alpha\" and \"AIFF 48kHz\" can.",
-    );
-}
-
-#[test]
 fn missing_footage_renders_nothing_unless_it_is_allowed() {
     let comp = CompSpec {
         footage: vec!["/nowhere/clip.mov".into()],

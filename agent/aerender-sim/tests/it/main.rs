@@ -14,6 +14,7 @@ mod command_line;
 mod endings;
 mod faults;
 mod films;
+mod modules;
 mod queue;
 mod renders;
 mod sounds;

@@ -20,7 +20,7 @@ fn noise(samples: usize) -> Samples {
     (0..samples).map(|_| [next(), next()]).collect()
 }
 
-fn wav(rate: u32, samples: &[[i16; 2]]) -> Vec<u8> {
+pub fn wav(rate: u32, samples: &[[i16; 2]]) -> Vec<u8> {
     let data: Vec<u8> = samples
         .iter()
         .flatten()
@@ -67,7 +67,7 @@ fn read_aiff(bytes: &[u8]) -> Samples {
 }
 
 /// A layer of a file of the stage.
-fn heard(stage: &Stage, name: &str) -> LayerSpec {
+pub fn heard(stage: &Stage, name: &str) -> LayerSpec {
     let path = stage.path(name);
     LayerSpec::new(name, KindSpec::File(FileSpec::new(path.to_str().unwrap())))
 }

@@ -2,7 +2,7 @@
 
 use aerender_sim::code::{self, Code, job_tag};
 use aerender_sim::ledger::{self, Entry};
-use flatrender_aep::write::{CompSpec, ProjectSpec, project};
+use flatrender_aep::write::{CompSpec, ProjectSpec, QueueSpec, project};
 use flatrender_aep::{AeVersion, Rational};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -70,12 +70,12 @@ impl Stage {
             settings: "{}".into(),
             node: None,
         };
-        stage.write(comps, frames_count_type);
+        stage.write(comps, frames_count_type, Vec::new());
         std::fs::create_dir(stage.path("out")).unwrap();
         stage
     }
 
-    fn write(&self, comps: Vec<CompSpec>, frames_count_type: u32) {
+    fn write(&self, comps: Vec<CompSpec>, frames_count_type: u32, render_queue: Vec<QueueSpec>) {
         let spec = ProjectSpec {
             ae_version: AeVersion {
                 major: 25,
@@ -84,6 +84,7 @@ impl Stage {
             },
             frames_count_type,
             comps,
+            render_queue,
             ..ProjectSpec::default()
         };
         std::fs::write(self.path("p.aep"), project(&spec)).unwrap();
@@ -91,7 +92,12 @@ impl Stage {
 
     /// Puts another project in place of the first.
     pub fn write_project(&self, comps: Vec<CompSpec>) {
-        self.write(comps, 0);
+        self.write(comps, 0, Vec::new());
+    }
+
+    /// The same with a render queue.
+    pub fn write_queue(&self, comps: Vec<CompSpec>, queue: Vec<QueueSpec>) {
+        self.write(comps, 0, queue);
     }
 
     /// Settings as JSON; `HOME` in it stands for a folder of this stage.
