@@ -32,11 +32,12 @@ KNOWS = {
     "flatrender-protocol": set(),
     "flatrender-package": {"flatrender-protocol"},
     "flatrender-preview": set(),
+    "flatrender-picture": {"flatrender-protocol"},
     "aerender-sim": {"flatrender-aep"},
-    "flatrender-agent": {"flatrender-protocol"},
+    "flatrender-agent": {"flatrender-protocol", "flatrender-picture"},
     "flatrender-api": {"flatrender-protocol"},
     "flatctl": {"flatrender-protocol", "flatrender-aep", "flatrender-package"},
-    "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep", "flatrender-package"},
+    "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep", "flatrender-package", "flatrender-picture"},
 }
 NEVER = {"flatrender-package": {"tokio", "sqlx", "axum"}, "flatrender-agent": {"sqlx", "axum"}, "flatctl": {"sqlx"}, "flatrender-api": set()}
 # Inside the controller: a room, the rooms it must not name.

@@ -386,15 +386,42 @@ pub struct FilmManifest {
     pub frames: Vec<BlobRef>,
 }
 
-/// How a frame's bytes are packed.
+/// How a frame's bytes are packed: a file as the renderer wrote it, as it is or compressed with zstd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Packing {
-    /// The TIFF file as written by After Effects, compressed with zstd.
+    /// TIFF in zstd.
     ZstdTiff,
+    /// TIFF, compressed in itself.
+    Tiff,
+    /// PNG in zstd.
+    ZstdPng,
+    /// PNG.
+    Png,
+    /// JPEG.
+    Jpeg,
+    /// OpenEXR in zstd.
+    ZstdExr,
+    /// OpenEXR, compressed in itself.
+    Exr,
+}
+
+/// What holds for every pixel of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PictureFlags {
+    /// Samples are floating point, linear light.
+    pub float: bool,
+    /// Some pixel is not opaque.
+    pub alpha_used: bool,
+    /// Nothing is seen of it over black.
+    pub black: bool,
+    /// Nothing is seen of it over anything.
+    pub transparent: bool,
+    /// All pixels are the same.
+    pub flat: bool,
 }
 
 /// What was measured on a frame when it was verified.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Measures {
     /// Width, in pixels.
     pub width: u32,
@@ -408,6 +435,10 @@ pub struct Measures {
     pub mean_luma: f32,
     /// 64-bit difference hash: near pictures have near hashes.
     pub perceptual_hash: u64,
+    /// What holds for every pixel.
+    pub flags: PictureFlags,
+    /// Mean luma over black of 8 rows of 9 cells, 0 … 255: is it the same picture, seen without the picture.
+    pub thumbnail: [[u8; 9]; 8],
 }
 
 /// What stands before the bytes of a stream that the agent opens to send something.

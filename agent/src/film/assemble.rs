@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 
 use flatrender_protocol::Digest;
-use flatrender_protocol::message::{BlobRef, FilmReport, FilmWork, Packing, TrackKind};
+use flatrender_protocol::message::{BlobRef, FilmReport, FilmWork, TrackKind};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
@@ -172,8 +172,7 @@ fn unpack_and_compose(
         width: plan.frame.0,
         height: plan.frame.1,
     };
-    let picture = unpack(packed, Packing::ZstdTiff, &expect)
-        .map_err(|source| FilmError::Frame { ordinal, source })?;
+    let picture = unpack(packed, &expect).map_err(|source| FilmError::Frame { ordinal, source })?;
     let rgb = compose(&picture, plan.background, plan.padded);
     let thumbnail = thumbnail(&rgb, plan.size());
     Ok((rgb, thumbnail))

@@ -1,19 +1,12 @@
 //! Answers for: is this file a frame that is whole and right (decoded, measured, digested, packed), when is it worth looking
-//! at, and what does a packed frame look like to whoever makes a film of it. Must not: know leases, links or renderers.
-//!
-//! The TIFF reader is our own because it has to be stricter than a viewer: everything a file refers to must lie inside it, every
-//! strip must decode to exactly its rows, nothing larger than the expected picture is ever allocated.
+//! at, and what does a packed frame look like to whoever makes a film of it. Must not: know leases, links or renderers; decode by
+//! itself (`flatrender_picture` does, so that the controller sees the same).
 
-mod decode;
-mod directory;
-mod error;
-mod lzw;
-mod measure;
 mod unpack;
 mod verify;
 mod watch;
 
-pub use error::NotAFrame;
-pub use unpack::{Picture, unpack};
-pub use verify::{Expect, Verified, verify};
+pub use flatrender_picture::{PictureError as NotAFrame, Rgba8 as Picture, Verified};
+pub use unpack::unpack;
+pub use verify::{Expect, verify, verify_named};
 pub use watch::{Candidate, FolderWatch, WatchError, WatchOptions, Why};

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::spool::{Spool, SpoolError};
 use crate::aerender::FrameName;
-use crate::frame::{Expect, verify};
+use crate::frame::{Expect, verify_named};
 
 /// Files that are verified at once.
 const AT_ONCE: usize = 2;
@@ -231,7 +231,7 @@ fn take(
         Ok(bytes) => bytes,
         Err(error) => return Outcome::NotAFrame(error.to_string()),
     };
-    let verified = match verify(&bytes, expect) {
+    let verified = match verify_named(&bytes, &path.to_string_lossy(), expect) {
         Ok(verified) => verified,
         Err(error) => return Outcome::NotAFrame(error.to_string()),
     };

@@ -418,8 +418,7 @@ async fn frames_of_another_encoder_and_depth_are_read() {
             height: 64,
         };
         let verified = verify(&std::fs::read(&path).unwrap(), &expect).unwrap();
-        let picture =
-            flatrender_agent::frame::unpack(&verified.packed, verified.packing, &expect).unwrap();
+        let picture = flatrender_agent::frame::unpack(&verified.packed, &expect).unwrap();
         let rgb: Vec<u8> = picture
             .rgba
             .chunks_exact(4)

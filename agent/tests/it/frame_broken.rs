@@ -1,8 +1,7 @@
 //! Files that are no frames: torn, changed, hostile. None of them panics, none of them verifies with pixels that are not its own.
 
-use flatrender_agent::frame::{Expect, NotAFrame, unpack, verify};
+use flatrender_agent::frame::{Expect, NotAFrame, unpack, verify, verify_named};
 use flatrender_protocol::Digest;
-use flatrender_protocol::message::Packing;
 use proptest::prelude::*;
 
 use crate::frame::{any_file, by_another_decoder};
@@ -47,7 +46,7 @@ proptest! {
         }
         let expect = Expect { width: file.width, height: file.height };
         if let Ok(verified) = verify(&bytes, &expect) {
-            let whole = unpack(&verified.packed, Packing::ZstdTiff, &expect).unwrap();
+            let whole = unpack(&verified.packed, &expect).unwrap();
             prop_assert_eq!(whole.rgba.len(), (file.width * file.height * 4) as usize);
             // The other decoder leaves some alpha channels out; then there is nothing to compare.
             let bits = verified.measures.bits;
@@ -70,7 +69,7 @@ proptest! {
             bytes[..8].copy_from_slice(b"II*\0\x08\0\0\0");
         }
         prop_assert!(verify(&bytes, &FOUR_BY_THREE).is_err());
-        prop_assert!(unpack(&bytes, Packing::ZstdTiff, &FOUR_BY_THREE).is_err());
+        prop_assert!(unpack(&bytes, &FOUR_BY_THREE).is_err());
     }
 }
 
@@ -93,12 +92,19 @@ fn what_is_wrong_is_said() {
         )
     );
     assert_eq!(
-        refused(b"\x89PNG\r\n\x1a\n"),
-        "this is not a TIFF file: it begins with 89504e47; use an output module that writes TIFF"
+        refused(b"GIF89a"),
+        "this is neither a TIFF, PNG, JPEG nor EXR file: it begins with 47494638; use an output module that writes one of them"
     );
+    assert_eq!(
+        verify_named(&whole, "frame.png", &FOUR_BY_THREE)
+            .unwrap_err()
+            .to_string(),
+        "the file is named as PNG and holds TIFF; give the output module and the file one format"
+    );
+    assert!(verify_named(&whole, "frame.TIFF", &FOUR_BY_THREE).is_ok());
     assert!(matches!(
         verify(&vec![0; 4096], &FOUR_BY_THREE),
-        Err(NotAFrame::NotTiff { .. })
+        Err(NotAFrame::UnknownFormat { .. })
     ));
 }
 
@@ -154,7 +160,7 @@ fn a_file_that_claims_more_than_it_may_is_refused_before_it_is_decoded() {
     let bomb = zstd::bulk::compress(&vec![0; limit as usize * 8], 1).unwrap();
     assert!(bomb.len() < 65_536);
     assert!(matches!(
-        unpack(&bomb, Packing::ZstdTiff, &expect),
+        unpack(&bomb, &expect),
         Err(NotAFrame::TooLarge { .. })
     ));
     let huge = Expect {

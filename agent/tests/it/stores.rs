@@ -64,6 +64,7 @@ pub fn frame(lease: LeaseKey, ordinal: u32, packed: &[u8]) -> FrameHeader {
             alpha: true,
             mean_luma: 0.25,
             perceptual_hash: u64::MAX,
+            ..Measures::default()
         },
         render_ms: 12,
         renderer: "25.2x26".into(),

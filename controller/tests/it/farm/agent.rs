@@ -170,6 +170,7 @@ impl FakeAgent {
                 alpha: true,
                 mean_luma: 0.5,
                 perceptual_hash: 7,
+                ..Measures::default()
             },
             render_ms: 10,
             renderer: self.version.clone(),

@@ -32,6 +32,7 @@ fn header(ordinal: u32, blob: BlobRef) -> FrameHeader {
             alpha: true,
             mean_luma: 0.5,
             perceptual_hash: 1,
+            ..Measures::default()
         },
         render_ms: 40,
         renderer: "25.2x26".to_owned(),

@@ -1,7 +1,9 @@
 //! Answers for: what a TIFF file says about its first picture (TIFF revision 6.0, sections 2, 8 and 18), with everything it
 //! refers to checked to lie inside the file. Must not: decode pixels, allocate by what the file claims.
 
-use super::error::NotAFrame;
+use crate::error::PictureError;
+use crate::limits::FileFormat;
+use crate::picture::{Alpha, Depth};
 
 const IMAGE_WIDTH: u16 = 256;
 const IMAGE_LENGTH: u16 = 257;
@@ -16,40 +18,27 @@ const STRIP_BYTE_COUNTS: u16 = 279;
 const PLANAR_CONFIGURATION: u16 = 284;
 const PREDICTOR: u16 = 317;
 const TILE_WIDTH: u16 = 322;
+const TILE_LENGTH: u16 = 323;
+const TILE_OFFSETS: u16 = 324;
+const TILE_BYTE_COUNTS: u16 = 325;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
 
-/// How strips are compressed.
+/// A tile larger than this in memory is of no use to anybody.
+const MOST_TILE_BYTES: u64 = 64 << 20;
+
+/// How strips and tiles are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     None,
     Lzw,
     Deflate,
+    PackBits,
 }
 
-/// What the samples of a pixel are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colors {
-    Gray,
-    Rgb,
-}
-
-/// What the last sample of a pixel is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Alpha {
-    /// There is none.
-    None,
-    /// Colours are as bright as they would be without it.
-    Straight,
-    /// Colours are multiplied by it.
-    Premultiplied,
-    /// It is there, and the file does not say what it means.
-    Unsaid,
-}
-
-/// Where a strip's bytes are.
+/// Where the bytes of a strip or tile are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Strip {
+pub(super) struct Block {
     pub start: usize,
     pub end: usize,
 }
@@ -59,19 +48,39 @@ pub(super) struct Strip {
 pub(super) struct Directory {
     pub width: u32,
     pub height: u32,
-    /// 8 or 16.
-    pub bits: u8,
+    /// Eight or sixteen.
+    pub depth: Depth,
     /// 1 … 4, alpha included.
     pub channels: u8,
-    pub colors: Colors,
     pub alpha: Alpha,
     pub white_is_zero: bool,
     pub compression: Compression,
     /// Samples are differences to the pixel on their left.
     pub predictor: bool,
     pub big_endian: bool,
-    pub rows_per_strip: u32,
-    pub strips: Vec<Strip>,
+    /// Blocks are tiles and not strips.
+    pub tiled: bool,
+    /// Blocks hold one channel each, all of the first before all of the second.
+    pub planar: bool,
+    /// The width of a strip is that of the picture.
+    pub block_width: u32,
+    pub block_height: u32,
+    pub blocks: Vec<Block>,
+}
+
+impl Directory {
+    pub(super) fn pixel_bytes(&self) -> usize {
+        usize::from(self.channels) * self.depth.sample_bytes()
+    }
+
+    pub(super) fn has_alpha(&self) -> bool {
+        self.alpha != Alpha::None
+    }
+
+    /// Whether the blocks are runs of whole rows.
+    pub(super) fn is_strips(&self) -> bool {
+        !self.tiled && (!self.planar || self.channels == 1)
+    }
 }
 
 /// One entry: its values lie in `values`, `count` of them, all inside the file.
@@ -89,41 +98,33 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, NotAFrame> {
-        if bytes.is_empty() {
-            return Err(NotAFrame::Empty);
-        }
+    fn new(bytes: &'a [u8]) -> Result<Self, PictureError> {
         let big_endian = match bytes.get(..4) {
             Some(b"II*\0") => false,
             Some(b"MM\0*") => true,
             Some(b"II+\0" | b"MM\0+") => {
-                return Err(NotAFrame::Unsupported {
+                return Err(PictureError::Unsupported {
+                    format: FileFormat::Tiff,
                     what: "BigTIFF".into(),
                     way_out: "a frame of less than 4 GiB needs no such file",
                 });
             }
-            Some(other) => {
-                return Err(NotAFrame::NotTiff {
-                    begins: hex::encode(other),
+            other => {
+                return Err(PictureError::UnknownFormat {
+                    begins: hex::encode(other.unwrap_or(bytes)),
                 });
-            }
-            None => {
-                return Err(NotAFrame::torn(
-                    bytes,
-                    "not even its first 4 bytes are there",
-                ));
             }
         };
         Ok(Self { bytes, big_endian })
     }
 
     /// `length` bytes from `start` on, or what is not there.
-    fn slice(&self, start: usize, length: usize, what: &str) -> Result<&'a [u8], NotAFrame> {
+    fn slice(&self, start: usize, length: usize, what: &str) -> Result<&'a [u8], PictureError> {
         start
             .checked_add(length)
             .and_then(|end| self.bytes.get(start..end))
             .ok_or_else(|| {
-                NotAFrame::torn(
+                PictureError::torn(
                     self.bytes,
                     format!("{what} needs {length} bytes at {start}"),
                 )
@@ -148,7 +149,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn entries(&self) -> Result<Vec<Entry<'a>>, NotAFrame> {
+    fn entries(&self) -> Result<Vec<Entry<'a>>, PictureError> {
         let at = self.u32(self.slice(4, 4, "the header")?) as usize;
         let count = usize::from(self.u16(self.slice(at, 2, "the directory")?));
         let table = self.slice(at + 2, count * 12 + 4, "the directory")?;
@@ -158,7 +159,7 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    fn entry(&self, raw: &'a [u8]) -> Result<Entry<'a>, NotAFrame> {
+    fn entry(&self, raw: &'a [u8]) -> Result<Entry<'a>, PictureError> {
         let (tag, kind) = (self.u16(raw), self.u16(&raw[2..]));
         let count = self.u32(&raw[4..]) as usize;
         let size: usize = match kind {
@@ -178,7 +179,7 @@ impl<'a> Reader<'a> {
         };
         let length = count
             .checked_mul(size)
-            .ok_or_else(|| NotAFrame::damaged(format!("field {tag} claims {count} values")))?;
+            .ok_or_else(|| PictureError::damaged(format!("field {tag} claims {count} values")))?;
         let values = if length <= 4 {
             &raw[8..8 + length]
         } else {
@@ -197,9 +198,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of number `index` of an entry of whole numbers.
-    fn number(&self, entry: &Entry<'_>, index: usize) -> Result<u32, NotAFrame> {
+    fn number(&self, entry: &Entry<'_>, index: usize) -> Result<u32, PictureError> {
         if index >= entry.count {
-            return Err(NotAFrame::damaged(format!(
+            return Err(PictureError::damaged(format!(
                 "field {} has {} values, and number {} is needed",
                 entry.tag,
                 entry.count,
@@ -210,7 +211,7 @@ impl<'a> Reader<'a> {
             1 => Ok(u32::from(entry.values[index])),
             3 => Ok(u32::from(self.u16(&entry.values[index * 2..]))),
             4 => Ok(self.u32(&entry.values[index * 4..])),
-            kind => Err(NotAFrame::damaged(format!(
+            kind => Err(PictureError::damaged(format!(
                 "field {} is of type {kind}, not a whole number",
                 entry.tag
             ))),
@@ -229,12 +230,12 @@ impl<'a> Fields<'a> {
         self.entries.iter().find(|entry| entry.tag == tag)
     }
 
-    fn need(&self, tag: u16, name: &str) -> Result<&Entry<'a>, NotAFrame> {
+    fn need(&self, tag: u16, name: &str) -> Result<&Entry<'a>, PictureError> {
         self.find(tag)
-            .ok_or_else(|| NotAFrame::damaged(format!("its directory has no {name}")))
+            .ok_or_else(|| PictureError::damaged(format!("its directory has no {name}")))
     }
 
-    fn one_or(&self, tag: u16, default: u32) -> Result<u32, NotAFrame> {
+    fn one_or(&self, tag: u16, default: u32) -> Result<u32, PictureError> {
         self.find(tag)
             .map_or(Ok(default), |entry| self.reader.number(entry, 0))
     }
@@ -243,8 +244,8 @@ impl<'a> Fields<'a> {
 /// Reads the directory; `check_size` sees width and height before anything else is believed.
 pub(super) fn read(
     bytes: &[u8],
-    check_size: impl FnOnce(u32, u32) -> Result<(), NotAFrame>,
-) -> Result<Directory, NotAFrame> {
+    check_size: impl FnOnce(u32, u32) -> Result<(), PictureError>,
+) -> Result<Directory, PictureError> {
     let reader = Reader::new(bytes)?;
     let entries = reader.entries()?;
     let fields = Fields { reader, entries };
@@ -255,85 +256,110 @@ pub(super) fn read(
         .reader
         .number(fields.need(IMAGE_LENGTH, "height")?, 0)?;
     check_size(width, height)?;
-    refuse_layouts(&fields)?;
+    let planar = planar(&fields)?;
     let compression = compression(&fields)?;
-    let (colors, white_is_zero, channels) = colors(&fields)?;
-    let bits = bits(&fields, channels)?;
+    let (is_color, white_is_zero, channels) = colors(&fields)?;
+    let depth = depth(&fields, channels)?;
     let predictor = match (fields.one_or(PREDICTOR, 1)?, compression) {
         (1, _) => false,
         // Some readers undo the differences then and some don't: what the picture is, nobody knows.
-        (2, Compression::None) => {
-            return Err(unsupported("differences without compression".into()));
+        (2, Compression::None | Compression::PackBits) => {
+            return Err(unsupported("differences without LZW or Deflate".into()));
         }
         (2, _) => true,
         (other, _) => return Err(unsupported(format!("predictor {other}"))),
     };
-    let rows_per_strip = match fields.one_or(ROWS_PER_STRIP, height)? {
-        0 => return Err(NotAFrame::damaged("its strips have no rows")),
-        rows => rows.min(height),
-    };
+    let (tiled, block_width, block_height) = block_size(&fields, width, height)?;
+    let planes = if planar { usize::from(channels) } else { 1 };
+    let needed = width.div_ceil(block_width) as usize * height.div_ceil(block_height) as usize;
     Ok(Directory {
         width,
         height,
-        bits,
+        depth,
         channels,
-        colors,
-        alpha: alpha(&fields, colors, channels)?,
+        alpha: alpha(&fields, is_color, channels)?,
         white_is_zero,
         compression,
         predictor,
         big_endian: fields.reader.big_endian,
-        rows_per_strip,
-        strips: strips(&fields, height.div_ceil(rows_per_strip))?,
+        tiled,
+        planar,
+        block_width,
+        block_height,
+        blocks: blocks(&fields, tiled, needed * planes)?,
     })
 }
 
-fn unsupported(what: String) -> NotAFrame {
-    NotAFrame::Unsupported {
+/// Whether blocks are tiles, and how wide and high they are.
+fn block_size(
+    fields: &Fields<'_>,
+    width: u32,
+    height: u32,
+) -> Result<(bool, u32, u32), PictureError> {
+    if fields.find(TILE_WIDTH).is_none() {
+        return match fields.one_or(ROWS_PER_STRIP, height)? {
+            0 => Err(PictureError::damaged("its strips have no rows")),
+            rows => Ok((false, width, rows.min(height))),
+        };
+    }
+    let across = fields.one_or(TILE_WIDTH, 0)?;
+    let down = fields.one_or(TILE_LENGTH, 0)?;
+    let bytes = u64::from(across) * u64::from(down);
+    if across == 0 || down == 0 {
+        return Err(PictureError::damaged("its tiles have no pixels"));
+    }
+    // At most four channels of two bytes.
+    if bytes > MOST_TILE_BYTES / 8 {
+        return Err(unsupported(format!("its tiles are {across}×{down} pixels")));
+    }
+    Ok((true, across, down))
+}
+
+fn unsupported(what: String) -> PictureError {
+    PictureError::Unsupported {
+        format: FileFormat::Tiff,
         what,
         way_out: "use RGB or RGB + alpha, uncompressed or LZW, as After Effects writes it",
     }
 }
 
-fn refuse_layouts(fields: &Fields<'_>) -> Result<(), NotAFrame> {
-    if fields.find(TILE_WIDTH).is_some() {
-        return Err(unsupported("it is cut into tiles".into()));
-    }
-    let planar = fields.one_or(PLANAR_CONFIGURATION, 1)?;
-    if planar != 1 {
-        return Err(unsupported(
-            "its channels are stored one after the other".into(),
-        ));
-    }
+fn planar(fields: &Fields<'_>) -> Result<bool, PictureError> {
     match fields.one_or(ORIENTATION, 1)? {
-        1 => Ok(()),
-        other => Err(unsupported(format!("it is turned (orientation {other})"))),
+        1 => {}
+        other => return Err(unsupported(format!("it is turned (orientation {other})"))),
+    }
+    match fields.one_or(PLANAR_CONFIGURATION, 1)? {
+        1 => Ok(false),
+        2 => Ok(true),
+        other => Err(unsupported(format!("planar configuration {other}"))),
     }
 }
 
-fn compression(fields: &Fields<'_>) -> Result<Compression, NotAFrame> {
+fn compression(fields: &Fields<'_>) -> Result<Compression, PictureError> {
     match fields.one_or(COMPRESSION, 1)? {
         1 => Ok(Compression::None),
         5 => Ok(Compression::Lzw),
         8 | 32946 => Ok(Compression::Deflate),
+        32773 => Ok(Compression::PackBits),
         other => Err(unsupported(format!("compression {other}"))),
     }
 }
 
-fn colors(fields: &Fields<'_>) -> Result<(Colors, bool, u8), NotAFrame> {
+/// Whether there are colours, whether gray counts from white, and how many channels there are.
+fn colors(fields: &Fields<'_>) -> Result<(bool, bool, u8), PictureError> {
     let samples = fields.one_or(SAMPLES_PER_PIXEL, 1)?;
     let photometric = fields
         .reader
         .number(fields.need(PHOTOMETRIC, "colour space")?, 0)?;
     match (photometric, samples) {
-        (0 | 1, 1 | 2) => Ok((Colors::Gray, photometric == 0, samples as u8)),
-        (2, 3 | 4) => Ok((Colors::Rgb, false, samples as u8)),
+        (0 | 1, 1 | 2) => Ok((false, photometric == 0, samples as u8)),
+        (2, 3 | 4) => Ok((true, false, samples as u8)),
         (0..=2, _) => Err(unsupported(format!("{samples} channels"))),
         (other, _) => Err(unsupported(format!("colour space {other}"))),
     }
 }
 
-fn bits(fields: &Fields<'_>, channels: u8) -> Result<u8, NotAFrame> {
+fn depth(fields: &Fields<'_>, channels: u8) -> Result<Depth, PictureError> {
     let depths = fields.find(BITS_PER_SAMPLE);
     let bits = depths.map_or(Ok(1), |entry| fields.reader.number(entry, 0))?;
     if let Some(entry) = depths.filter(|entry| entry.count > 1) {
@@ -345,19 +371,19 @@ fn bits(fields: &Fields<'_>, channels: u8) -> Result<u8, NotAFrame> {
     }
     let format = fields.one_or(SAMPLE_FORMAT, 1)?;
     match (bits, format) {
-        (8, 1) => Ok(8),
-        (16, 1) => Ok(16),
-        (bits, 3) => Err(NotAFrame::UnsupportedDepth {
+        (8, 1) => Ok(Depth::Eight),
+        (16, 1) => Ok(Depth::Sixteen),
+        (bits, 3) => Err(PictureError::UnsupportedDepth {
             found: format!("{bits} bits (floating point)"),
         }),
-        (bits, _) => Err(NotAFrame::UnsupportedDepth {
+        (bits, _) => Err(PictureError::UnsupportedDepth {
             found: format!("{bits} bits"),
         }),
     }
 }
 
-fn alpha(fields: &Fields<'_>, colors: Colors, channels: u8) -> Result<Alpha, NotAFrame> {
-    if channels == if colors == Colors::Rgb { 3 } else { 1 } {
+fn alpha(fields: &Fields<'_>, is_color: bool, channels: u8) -> Result<Alpha, PictureError> {
+    if channels == if is_color { 3 } else { 1 } {
         return Ok(Alpha::None);
     }
     Ok(match fields.one_or(EXTRA_SAMPLES, 0)? {
@@ -367,23 +393,34 @@ fn alpha(fields: &Fields<'_>, colors: Colors, channels: u8) -> Result<Alpha, Not
     })
 }
 
-fn strips(fields: &Fields<'_>, needed: u32) -> Result<Vec<Strip>, NotAFrame> {
-    let offsets = fields.need(STRIP_OFFSETS, "strip offsets")?;
-    let counts = fields.need(STRIP_BYTE_COUNTS, "strip sizes")?;
+fn blocks(fields: &Fields<'_>, tiled: bool, needed: usize) -> Result<Vec<Block>, PictureError> {
+    let (name, offsets, counts) = if tiled {
+        (
+            "tile",
+            fields.need(TILE_OFFSETS, "tile offsets")?,
+            fields.need(TILE_BYTE_COUNTS, "tile sizes")?,
+        )
+    } else {
+        (
+            "strip",
+            fields.need(STRIP_OFFSETS, "strip offsets")?,
+            fields.need(STRIP_BYTE_COUNTS, "strip sizes")?,
+        )
+    };
     let reader = &fields.reader;
-    // The counts are checked against the file before the allocation: `number` refuses what is not there.
-    if offsets.count < needed as usize || counts.count < needed as usize {
-        return Err(NotAFrame::damaged(format!(
-            "{needed} strips are needed, and {} are named",
+    // The counts are checked against the file before the allocation: their values lie inside it.
+    if offsets.count < needed || counts.count < needed {
+        return Err(PictureError::damaged(format!(
+            "{needed} {name}s are needed, and {} are named",
             offsets.count.min(counts.count)
         )));
     }
-    (0..needed as usize)
+    (0..needed)
         .map(|index| {
             let start = reader.number(offsets, index)? as usize;
             let length = reader.number(counts, index)? as usize;
-            reader.slice(start, length, &format!("strip {index}"))?;
-            Ok(Strip {
+            reader.slice(start, length, &format!("{name} {index}"))?;
+            Ok(Block {
                 start,
                 end: start + length,
             })
