@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::collect::Mapping;
-use crate::render::Sound;
+use crate::render::{Medium, Sound};
 
 /// The farm's command line.
 #[derive(Debug, Parser)]
@@ -88,11 +88,32 @@ pub enum Command {
 /// `render`.
 #[derive(Debug, Args)]
 pub struct Render {
-    /// The project: .aep, .aepx, .aet or .mogrt
+    /// The project (.aep, .aepx, .aet, .mogrt), a package (.zip), or a folder with one project; footage is packed with it
     pub file: PathBuf,
     /// The composition, by name
     #[arg(long, value_name = "NAME")]
     pub comp: String,
+    /// What is set in the project first: a values document; files it names are looked for beside it
+    #[arg(long, value_name = "FILE", conflicts_with = "nexrender")]
+    pub values: Option<PathBuf>,
+    /// The same as the assets of a nexrender job
+    #[arg(long, value_name = "FILE")]
+    pub nexrender: Option<PathBuf>,
+    /// Where a file is that the values name
+    #[arg(long, value_name = "NAME=FILE")]
+    pub media: Vec<Medium>,
+    /// Render all the same when some of the values can't be set
+    #[arg(long)]
+    pub allow_missing: bool,
+    /// Leave the composition's own sound out
+    #[arg(long)]
+    pub no_own_sound: bool,
+    /// Lease all frames at once, before the first one is known to be right
+    #[arg(long)]
+    pub no_canary: bool,
+    /// Take frames whose renderer warned of a missing font, effect or footage, without holding the job back
+    #[arg(long)]
+    pub accept_suspect: bool,
     /// Display frames, such as 0-99, 0-99:2 or 5,9,40-50; default: the work area
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     pub frames: Option<String>,

@@ -305,6 +305,7 @@ mod tests {
                     alpha: letter != 'O',
                     mean_luma,
                     perceptual_hash: 1,
+                    ..Measures::default()
                 },
             });
         }

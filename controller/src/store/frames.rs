@@ -269,6 +269,7 @@ pub async fn shown(
                     alpha: row.alpha,
                     mean_luma: row.mean_luma,
                     perceptual_hash: row.perceptual_hash.cast_unsigned(),
+                    ..Measures::default()
                 },
             };
             let blob = BlobRef {

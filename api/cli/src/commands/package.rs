@@ -129,7 +129,7 @@ fn bare(project: &Project, did: &str) -> Result<(), Failure> {
     }
 }
 
-fn not_collected(error: &CollectError, file: &Path, did: &str) -> Failure {
+pub(crate) fn not_collected(error: &CollectError, file: &Path, did: &str) -> Failure {
     let why = match error.source() {
         Some(source) => format!("{error}: {}", last_cause(source)),
         None => error.to_string(),
@@ -145,7 +145,7 @@ fn not_collected(error: &CollectError, file: &Path, did: &str) -> Failure {
     Failure::input(did, pointer, "invalid", why).hint(hint)
 }
 
-fn not_packed(error: &PackError, did: &str) -> Failure {
+pub(crate) fn not_packed(error: &PackError, did: &str) -> Failure {
     match error {
         PackError::Package(error) => refused(error, did),
         PackError::Write { .. } | PackError::Open { .. } => {
@@ -156,7 +156,7 @@ fn not_packed(error: &PackError, did: &str) -> Failure {
 }
 
 /// A package that the farm would not take, or that could not be read.
-fn refused(error: &PackageError, did: &str) -> Failure {
+pub(crate) fn refused(error: &PackageError, did: &str) -> Failure {
     let why = match error.source() {
         Some(source) => format!("{error}: {}", last_cause(source)),
         None => error.to_string(),
@@ -176,7 +176,7 @@ fn refused(error: &PackageError, did: &str) -> Failure {
 }
 
 /// Everything that was not found, by name.
-fn missing(missing: &[Missing], did: &str) -> Failure {
+pub(crate) fn missing(missing: &[Missing], did: &str) -> Failure {
     let why = match missing {
         [one] => format!("1 file of its footage is missing: {}", told(one)),
         several => format!("{} files of its footage are missing", several.len()),

@@ -1,5 +1,4 @@
-//! What can be refused before a byte is sent: the project, the composition, the frames, footage that no node has, sound
-//! that is not there. The farm checks all of it again; this is for speed and good words, not for safety.
+//! What can be refused before a byte is sent: the project, the composition, the frames, sound that is not there. The farm checks all of it again; this is for speed and good words, not for safety.
 
 use std::error::Error;
 use std::fs;
@@ -13,15 +12,11 @@ use crate::args::Render;
 use crate::failure::{Exit, Failure, last_cause};
 use crate::output::count;
 
-/// Footage named in one error.
-const NAMED: usize = 5;
-
 /// Checks a `render` command against the project.
 ///
 /// # Errors
 /// The first thing that is wrong, with its field.
-pub(super) fn render(args: &Render, did: &str) -> Result<(), Failure> {
-    let project = read(&args.file, did)?;
+pub(super) fn render(args: &Render, project: &Project, did: &str) -> Result<(), Failure> {
     if project.damaged {
         let why = "the file is damaged: parts of it are missing or broken";
         return Err(
@@ -31,11 +26,12 @@ pub(super) fn render(args: &Render, did: &str) -> Result<(), Failure> {
             )),
         );
     }
-    let comp = composition(&project, &args.comp, &args.file, did)?;
-    if let Some(frames) = &args.frames {
-        check_frames(&project, comp, frames, did)?;
+    let comp = composition(project, &args.comp, &args.file, did)?;
+    // Values may change how long it is.
+    let set = args.values.is_some() || args.nexrender.is_some();
+    if let Some(frames) = args.frames.as_ref().filter(|_| !set) {
+        check_frames(project, comp, frames, did)?;
     }
-    footage(&project, comp, did)?;
     for (index, (kind, sound)) in super::sounds(args).into_iter().enumerate() {
         check_sound(sound, kind.as_str(), &format!("/tracks/{index}/file"), did)?;
     }
@@ -108,39 +104,6 @@ fn check_frames(
             count(u64::from(comp.frames))
         )),
     )
-}
-
-/// Only the project file travels: any file it shows is missing on the nodes.
-fn footage(project: &Project, comp: &Composition, did: &str) -> Result<(), Failure> {
-    let missing = project.missing_footage(comp);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let why = format!(
-        "composition \"{}\" shows {} that no node has: {}",
-        comp.name,
-        if missing.len() == 1 {
-            "a file".to_owned()
-        } else {
-            format!("{} files", missing.len())
-        },
-        listed(
-            &missing.iter().map(|it| it.name.clone()).collect::<Vec<_>>(),
-            NAMED
-        ),
-    );
-    let mut failure = Failure::input(did, "/project", "missing_footage", why);
-    for footage in missing.iter().take(NAMED) {
-        failure = failure.hint(format!(
-            "{} was at {} and is shown by {}",
-            footage.name,
-            footage.path,
-            footage.layers.first().map_or("a layer", String::as_str)
-        ));
-    }
-    Err(failure.hint(
-        "only the project file is sent so far; replace the footage with shapes, solids or text",
-    ))
 }
 
 fn check_sound(sound: &Sound, kind: &str, pointer: &str, did: &str) -> Result<(), Failure> {

@@ -19,8 +19,11 @@ use crate::{film, follow};
 
 pub(crate) mod check;
 mod sound;
+mod source;
+mod values;
 
 pub use sound::Sound;
+pub use values::Medium;
 
 /// Runs the command to its end.
 ///
@@ -28,8 +31,12 @@ pub use sound::Sound;
 /// What was wrong, refused or not reached.
 pub async fn run(args: &Render, client: &Client, screen: &Screen) -> Result<Exit, Failure> {
     let did = format!("render {}", args.file.display());
-    check::render(args, &did)?;
-    let project = upload(&args.file, "/project", client, screen, &did).await?;
+    let found = source::find(args, &did)?;
+    check::render(args, &found.project, &did)?;
+    let document = values::read(args, &found.project, &did)?;
+    let ready = source::ready(found, args, screen, &did).await?;
+    let project = upload(&ready.file, "/project", client, screen, &did).await?;
+    drop(ready);
     let mut tracks = Vec::new();
     for (kind, sound) in sounds(args) {
         let pointer = format!("/tracks/{}/file", tracks.len());
@@ -37,6 +44,14 @@ pub async fn run(args: &Render, client: &Client, screen: &Screen) -> Result<Exit
         let volume = sound.volume_percent;
         tracks.push(TrackSpec { kind, file, volume });
     }
+    let values = match document {
+        Some(document) => Some(
+            document
+                .send(args.allow_missing, client, screen, &did)
+                .await?,
+        ),
+        None => None,
+    };
     let spec = JobSpec {
         name: args.name.clone(),
         project,
@@ -44,9 +59,10 @@ pub async fn run(args: &Render, client: &Client, screen: &Screen) -> Result<Exit
         frames: args.frames.clone(),
         priority: args.priority,
         tracks,
-        values: None,
-        own_sound: None,
-        canary: None,
+        values,
+        own_sound: args.no_own_sound.then_some(false),
+        canary: args.no_canary.then_some(false),
+        accept_suspect: args.accept_suspect,
     };
     let job = client.submit(&spec).await.doing(&did)?;
     announce(&job, args, screen);
@@ -99,7 +115,7 @@ fn announce(job: &JobView, args: &Render, screen: &Screen) {
 }
 
 /// Brings a file to the farm, unless it is there.
-async fn upload(
+pub(super) async fn upload(
     file: &Path,
     pointer: &str,
     client: &Client,
