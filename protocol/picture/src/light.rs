@@ -7,8 +7,11 @@ pub(crate) fn to_eight(value: u16) -> u8 {
 
 /// What sRGB shows of linear light, 0 … 1. Below black and what is no number is black, above white is white.
 pub(crate) fn shown(linear: f32) -> f32 {
-    // (`max` turns what is no number into 0.)
-    let linear = linear.max(0.0).min(1.0);
+    let linear = if linear.is_nan() {
+        0.0
+    } else {
+        linear.clamp(0.0, 1.0)
+    };
     if linear <= 0.003_130_8 {
         linear * 12.92
     } else {
