@@ -11,7 +11,11 @@ use std::time::{Duration, Instant};
 use flatrender_picture::{FileFormat, Limits, Picture, measure, pack, unpack};
 
 #[path = "../tests/it/files.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the tests use more of it, and make good files only"
+)]
 mod files;
 
 /// What may be allocated for samples while fuzzing: a file that claims more must be refused before.

@@ -35,7 +35,7 @@ pub fn scene_rgb() -> Vec<u8> {
 pub fn scene_16() -> Vec<u16> {
     scene()
         .iter()
-        .map(|&byte| u16::from(byte) * 257 ^ 0x3C)
+        .map(|&byte| (u16::from(byte) * 257) ^ 0x3C)
         .collect()
 }
 
