@@ -120,6 +120,7 @@ pub(super) fn adopt(
     job: &JobRow,
     wanted: &PrepareRow,
     prepared: &PreparedRow,
+    mixes: bool,
 ) -> Result<JobRow, String> {
     let facts = &prepared.facts;
     let mut notes = job.notes.clone();
@@ -159,7 +160,7 @@ pub(super) fn adopt(
     let frames = frame_list(job, wanted, comp)?;
     let (split, why) = split_of(facts.effects.iter().map(String::as_str));
     notes.extend(why);
-    let (sound, why) = own_sound(wanted.own_sound, comp.sound, &frames);
+    let (sound, why) = own_sound(mixes, wanted.own_sound, comp.sound, &frames);
     notes.extend(why);
     let layer = Layer::File {
         blob: prepared.project.clone(),
@@ -285,13 +286,22 @@ pub(super) fn split_of<'a>(match_names: impl Iterator<Item = &'a str>) -> (Split
     (split, why)
 }
 
-/// What becomes of the composition's own sound.
-pub(super) fn own_sound(wanted: bool, has: bool, frames: &FrameList) -> (OwnSound, Option<String>) {
+/// What becomes of the composition's own sound: `mixes` is whether this farm has it in films at all.
+pub(super) fn own_sound(
+    mixes: bool,
+    wanted: bool,
+    has: bool,
+    frames: &FrameList,
+) -> (OwnSound, Option<String>) {
     if !has {
         return (OwnSound::None, None);
     }
     if !wanted {
         let why = "the composition's own sound is left out, as asked";
+        return (OwnSound::LeftOut, Some(why.to_owned()));
+    }
+    if !mixes {
+        let why = "the composition's own sound is left out: this farm mixes only music, sfx and voiceover";
         return (OwnSound::LeftOut, Some(why.to_owned()));
     }
     if frames.runs().len() > 1 {

@@ -24,6 +24,8 @@ pub struct Settings {
     pub term_ms: u64,
     /// Whether the first frame of a job must be published before the rest opens.
     pub canary: bool,
+    /// Whether compositions' own sound is rendered and waited for. Off until agents render it and films mix it.
+    pub own_sound: bool,
     /// Snapshots that nobody has used for so many hours are removed.
     pub snapshots_unused_hours: u64,
     /// The pictures of all snapshots together have at most so many MiB; the longest unused ones go first.
@@ -41,6 +43,7 @@ impl Default for Settings {
             repair_patience_ms: 600_000,
             term_ms: 3_000,
             canary: true,
+            own_sound: false,
             snapshots_unused_hours: 168,
             snapshots_most_mib: 4_096,
         }

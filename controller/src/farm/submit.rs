@@ -154,7 +154,12 @@ impl Farm {
             values_hash = Some(hash);
         } else {
             let why;
-            (sound, why) = own_sound(asked, picture.has_sound, &picture.frames);
+            (sound, why) = own_sound(
+                self.settings.own_sound,
+                asked,
+                picture.has_sound,
+                &picture.frames,
+            );
             notes.extend(why);
         }
         Ok(JobRow {

@@ -18,5 +18,6 @@ pub use decide::{Choice, decide};
 pub use estimate::seconds_left;
 pub use explain::why_waiting;
 pub use length::frame_job_length;
+pub use prepare::waits as prepare_wanted;
 pub use repair::{Repair, RepairChoice};
 pub use snapshot::{Asked, Cost, Job, Lease, LeaseWork, Node, Snapshot};

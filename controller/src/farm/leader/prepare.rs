@@ -230,7 +230,7 @@ impl Leader {
             let Some(wanted) = &facts.row.prepare else {
                 continue;
             };
-            match adopt(&facts.row, wanted, prepared) {
+            match adopt(&facts.row, wanted, prepared, self.farm.settings.own_sound) {
                 Ok(row) => {
                     if prepared::settle(tx, &row, prepared.id).await? {
                         let event = self.prepared_event(&row, prepared);

@@ -133,16 +133,15 @@ impl Leader {
         self.end_leases(ended, FrameJobState::Failed, Who::Agent)
             .await?;
         self.blame_node(node, report, now).await?;
-        self.pause(lease.job, node, now);
+        for id in self.sharing(lease) {
+            self.pause(id, node, now);
+        }
         match culprit {
             Some(ordinal) => self.blame_frame(lease.job, ordinal, node, report).await,
             None => match lease.work {
                 LeaseWork::Assemble => self.blame_film(lease.job, report).await,
-                LeaseWork::Prepare => {
-                    self.blame_work(lease.job, Kind::Prepare, node, report)
-                        .await
-                }
-                LeaseWork::Sound => self.blame_work(lease.job, Kind::Sound, node, report).await,
+                LeaseWork::Prepare => self.blame_work(lease, Kind::Prepare, node, report).await,
+                LeaseWork::Sound => self.blame_work(lease, Kind::Sound, node, report).await,
                 LeaseWork::Frames { .. } | LeaseWork::Repair { .. } | LeaseWork::Snapshot => Ok(()),
             },
         }
@@ -203,17 +202,21 @@ impl Leader {
     /// What has no frames failed: after enough nodes the job can't go on, and neither can those that wait for the same.
     async fn blame_work(
         &mut self,
-        id: JobId,
+        lease: &Lease,
         kind: Kind,
         node: NodeId,
         report: &Report,
     ) -> Result<(), StoreError> {
-        let Some(facts) = self.facts.get_mut(&id) else {
-            return Ok(());
-        };
-        let failed = facts.work_failures.entry(kind).or_default();
-        failed.push(node);
-        let (failed, count) = (failed.clone(), failed.len());
+        let sharing = self.sharing(lease);
+        for id in &sharing {
+            if let Some(facts) = self.facts.get_mut(id) {
+                facts.work_failures.entry(kind).or_default().push(node);
+            }
+        }
+        let failed = self.facts.get(&lease.job);
+        let failed = failed.and_then(|facts| facts.work_failures.get(&kind).cloned());
+        let failed = failed.unwrap_or_default();
+        let count = failed.len();
         if !hopeless(&failed, report.class) {
             return Ok(());
         }
@@ -226,17 +229,25 @@ impl Leader {
         };
         let names = self.names_of(&failed);
         let reason = format!("{what} in {count} attempts, on {names}: {}", words(report));
-        let key = self.snapshot.jobs.get(&id).and_then(|job| job.prepare);
-        let alike = |job: &crate::plan::Job| {
-            kind == Kind::Prepare && report.class == OutcomeClass::Template && job.prepare == key
-        };
-        let jobs = self.snapshot.jobs.iter();
-        let jobs = jobs.filter(|(other, job)| **other == id || alike(job));
-        let over: Vec<JobId> = jobs.map(|(job, _)| *job).collect();
-        for job in over {
+        for job in sharing {
             self.fail_job(job, None, reason.clone()).await?;
         }
         Ok(())
+    }
+
+    /// The jobs that an attempt is for: of a prepare, all that wait for the same project.
+    fn sharing(&self, lease: &Lease) -> Vec<JobId> {
+        let key = self
+            .snapshot
+            .jobs
+            .get(&lease.job)
+            .and_then(|job| job.prepare);
+        let shared = key.filter(|_| lease.work == LeaseWork::Prepare);
+        let jobs = self.snapshot.jobs.iter();
+        let jobs = jobs.filter(|(id, job)| {
+            **id == lease.job || shared.is_some() && crate::plan::prepare_wanted(job) == shared
+        });
+        jobs.map(|(id, _)| *id).collect()
     }
 
     /// Each node once, by name.

@@ -47,6 +47,7 @@ pub fn quick() -> Settings {
         takeover_grace_ms: 300,
         report_grace_ms: 500,
         canary: false,
+        own_sound: true,
         ..Settings::default()
     }
 }
@@ -144,7 +145,7 @@ impl TestFarm {
     }
 
     /// How many attempts of a kind there were.
-    pub async fn attempts(&self, kind: &str) -> i64 {
+    pub async fn tries(&self, kind: &str) -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM render.attempts WHERE kind = $1")
             .bind(kind)
             .fetch_one(&self.admin)

@@ -182,6 +182,6 @@ async fn a_package_with_links_is_prepared_once_though_nothing_is_set() {
     agent
         .work_until(async || farm.job(again.id).await.state == JobState::Done)
         .await;
-    assert_eq!(farm.attempts("prepare").await, 1);
+    assert_eq!(farm.tries("prepare").await, 1);
     farm.stop().await;
 }

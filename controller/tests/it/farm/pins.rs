@@ -161,7 +161,7 @@ async fn simulations_are_split_into_few_long_frame_jobs() {
     agent
         .work_until(async || farm.job(job.id).await.state == JobState::Done)
         .await;
-    let leases = farm.attempts("frames").await;
+    let leases = farm.tries("frames").await;
     assert!(leases <= 3, "a canary and the rest, not {leases}");
     farm.stop().await;
 }

@@ -74,7 +74,7 @@ async fn the_sound_is_leased_beside_the_canary_and_the_film_waits_for_it() {
         .await;
     let (state, bytes) = sound_of(&farm, job.id).await;
     assert!(state == "made" && bytes.is_some());
-    assert_eq!(farm.attempts("sound").await, 1);
+    assert_eq!(farm.tries("sound").await, 1);
     farm.assert_whole().await;
     farm.stop().await;
 }
@@ -109,7 +109,7 @@ async fn a_sound_that_is_not_wanted_is_left_out_with_a_note() {
             .work_until(async || farm.job(id).await.state == JobState::Done)
             .await;
     }
-    assert_eq!(farm.attempts("sound").await, 0);
+    assert_eq!(farm.tries("sound").await, 0);
     farm.stop().await;
 }
 
