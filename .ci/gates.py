@@ -34,10 +34,10 @@ KNOWS = {
     "flatrender-preview": set(),
     "flatrender-picture": {"flatrender-protocol"},
     "aerender-sim": {"flatrender-aep"},
-    "flatrender-agent": {"flatrender-protocol", "flatrender-picture"},
+    "flatrender-agent": {"flatrender-protocol", "flatrender-picture", "flatrender-preview"},
     "flatrender-api": {"flatrender-protocol"},
     "flatctl": {"flatrender-protocol", "flatrender-aep", "flatrender-package"},
-    "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep", "flatrender-package", "flatrender-picture"},
+    "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep", "flatrender-package", "flatrender-picture", "flatrender-preview"},
 }
 NEVER = {"flatrender-package": {"tokio", "sqlx", "axum"}, "flatrender-agent": {"sqlx", "axum"}, "flatctl": {"sqlx"}, "flatrender-api": set()}
 # Inside the controller: a room, the rooms it must not name.

@@ -217,11 +217,12 @@ pub enum Work {
 }
 
 impl Work {
-    /// End of its ordinals; 0 for work that has none.
+    /// End of its ordinals; 0 for work that has none. A snapshot's one frame is ordinal 0.
     pub fn until(&self) -> u32 {
         match self {
             Self::Frames(work) => work.span.hi,
-            Self::Assemble(_) | Self::Prepare(_) | Self::Sound(_) | Self::Snapshot(_) => 0,
+            Self::Snapshot(_) => 1,
+            Self::Assemble(_) | Self::Prepare(_) | Self::Sound(_) => 0,
         }
     }
 }

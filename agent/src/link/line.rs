@@ -113,23 +113,33 @@ impl Fetch for Line {
     }
 }
 
-impl Uplink for Line {
-    async fn film(&self, lease: LeaseKey, blob: &BlobRef, file: &Path) -> io::Result<()> {
+impl Line {
+    async fn send_until_there(&self, header: &UploadHeader, file: &Path) -> io::Result<()> {
         loop {
             let connection = self.connection().await;
-            let header = UploadHeader::Film {
-                lease,
-                blob: blob.clone(),
-            };
-            match upload(&connection, &header, file, 0).await {
+            match upload(&connection, header, file, 0).await {
                 Ok(()) => return Ok(()),
                 Err(Unsent::File(error)) => return Err(error),
                 Err(Unsent::Way(error)) => {
-                    tracing::warn!(%error, "film not sent; trying again");
+                    tracing::warn!(%error, "file not sent; trying again");
                     tokio::time::sleep(AGAIN).await;
                 }
             }
         }
+    }
+}
+
+impl Uplink for Line {
+    async fn film(&self, lease: LeaseKey, blob: &BlobRef, file: &Path) -> io::Result<()> {
+        let blob = blob.clone();
+        self.send_until_there(&UploadHeader::Film { lease, blob }, file)
+            .await
+    }
+
+    async fn blob(&self, lease: LeaseKey, blob: &BlobRef, file: &Path) -> io::Result<()> {
+        let blob = blob.clone();
+        self.send_until_there(&UploadHeader::Blob { lease, blob }, file)
+            .await
     }
 
     async fn log(&self, lease: LeaseKey, file: PathBuf) {

@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::journal::{Journal, JournalError, Step, now_unix_ms};
 use super::spool::Spool;
-use super::{Renderer, Uplink, assemble, durable, render};
+use super::{Renderer, Uplink, assemble, durable, render, snapshot};
 use crate::aerender::cut;
 use crate::cache::Cache;
 use crate::config::Config;
@@ -293,10 +293,11 @@ async fn walk<U: Uplink>(desk: &mut Desk<U>) -> Result<(), JournalError> {
             let report = match &desk.journal.record().lease.work {
                 Work::Frames(work) => render::render(desk, work.clone()).await?,
                 Work::Assemble(work) => assemble::assemble(desk, work.clone()).await?,
-                Work::Prepare(_) | Work::Sound(_) | Work::Snapshot(_) => Some(desk.report(
+                Work::Snapshot(work) => snapshot::snapshot(desk, work.clone()).await?,
+                Work::Prepare(_) | Work::Sound(_) => Some(desk.report(
                     Ending::Failed,
                     OutcomeClass::Node,
-                    "this version of the agent renders frames and makes films only".to_owned(),
+                    "this version of the agent renders frames, snapshots and films only".to_owned(),
                 )),
             };
             let Some(report) = report else {

@@ -204,7 +204,7 @@ impl Journal {
         self.record.startup_ms = Some(startup_ms);
     }
 
-    /// A frame is in the spool.
+    /// A frame is in the spool; a snapshot's is in its place.
     pub fn handed(&mut self, ordinal: u32) {
         self.handed.insert(ordinal);
     }
@@ -237,7 +237,10 @@ impl Journal {
             Work::Frames(work) => (work.span.lo..self.record.until)
                 .filter(|ordinal| !self.handed.contains(ordinal))
                 .collect(),
-            Work::Assemble(_) | Work::Prepare(_) | Work::Sound(_) | Work::Snapshot(_) => Vec::new(),
+            Work::Snapshot(_) => (0..self.record.until)
+                .filter(|ordinal| !self.handed.contains(ordinal))
+                .collect(),
+            Work::Assemble(_) | Work::Prepare(_) | Work::Sound(_) => Vec::new(),
         }
     }
 
@@ -259,6 +262,11 @@ impl Journal {
     /// Where the renderer works and writes; nothing else is in it.
     pub fn scratch(&self) -> PathBuf {
         self.folder.join("scratch")
+    }
+
+    /// A snapshot's frame, whole and right, as the renderer wrote it.
+    pub fn frame(&self) -> PathBuf {
+        self.folder.join("frame")
     }
 
     /// The renderer's output.

@@ -15,10 +15,12 @@ mod attempt;
 pub mod durable;
 mod fetch;
 mod follow;
+mod hand_over;
 pub mod journal;
 mod render;
 mod run;
 pub mod shim;
+mod snapshot;
 pub mod spool;
 mod start;
 mod supervisor;
@@ -34,6 +36,17 @@ pub trait Uplink: Fetch + 'static {
     /// # Errors
     /// The file can't be read.
     fn film(
+        &self,
+        lease: LeaseKey,
+        blob: &BlobRef,
+        file: &Path,
+    ) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Sends what else an attempt made, as often as it takes until its bytes have arrived.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    fn blob(
         &self,
         lease: LeaseKey,
         blob: &BlobRef,

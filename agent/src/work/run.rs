@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use flatrender_protocol::message::{Ending, FramesWork, OutcomeClass, Report};
+use flatrender_protocol::message::{Ending, FramesWork, OutcomeClass, Report, Work};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -19,7 +19,7 @@ use super::follow::{Activity, Log};
 use super::journal::{JournalError, Step};
 use super::shim::{Exit, Said, Shim};
 use super::start::{FORCED_KILL, disk_is_full};
-use super::take::{Taken, Taker};
+use super::take::{Shelf, Taken, Taker};
 use super::vigil::{Alarm, Phase, Vigil};
 use crate::aerender::{self, Event, Evidence};
 use crate::frame::FolderWatch;
@@ -69,7 +69,12 @@ impl Run {
             record.lease.key,
             record.lease.job.to_string(),
             record.renderer.clone(),
-            desk.room.spool.clone(),
+            match &record.lease.work {
+                Work::Snapshot(_) => Shelf::File(desk.journal.frame()),
+                Work::Frames(_) | Work::Assemble(_) | Work::Prepare(_) | Work::Sound(_) => {
+                    Shelf::Spool(desk.room.spool.clone())
+                }
+            },
         );
         Self {
             ordered,

@@ -40,6 +40,15 @@ enum Outcome {
     Spool(SpoolError),
 }
 
+/// Where a frame goes that is whole and right.
+#[derive(Clone)]
+pub(super) enum Shelf {
+    /// To the controller.
+    Spool(Spool),
+    /// Here, as the renderer wrote it.
+    File(PathBuf),
+}
+
 struct Offer {
     path: PathBuf,
     render_ms: u32,
@@ -51,7 +60,7 @@ pub(super) struct Taker {
     lease: LeaseKey,
     renderer: String,
     names: FrameName,
-    spool: Spool,
+    shelf: Shelf,
     queue: BTreeMap<u32, Offer>,
     in_hand: HashSet<u32>,
     running: JoinSet<(u32, PathBuf, Outcome)>,
@@ -66,14 +75,14 @@ impl Taker {
         lease: LeaseKey,
         stem: String,
         renderer: String,
-        spool: Spool,
+        shelf: Shelf,
     ) -> Self {
         Self {
             work,
             lease,
             renderer,
             names: FrameName::new(stem),
-            spool,
+            shelf,
             queue: BTreeMap::new(),
             in_hand: HashSet::new(),
             running: JoinSet::new(),
@@ -192,9 +201,9 @@ impl Taker {
                 width: self.work.width,
                 height: self.work.height,
             };
-            let (lease, renderer, spool) = (self.lease, self.renderer.clone(), self.spool.clone());
+            let (lease, renderer, shelf) = (self.lease, self.renderer.clone(), self.shelf.clone());
             self.running.spawn_blocking(move || {
-                let outcome = take(&path, &expect, &spool, |verified| FrameHeader {
+                let outcome = take(&path, &expect, &shelf, |verified| FrameHeader {
                     lease,
                     ordinal,
                     blob: verified.blob.clone(),
@@ -214,7 +223,7 @@ impl Taker {
 fn take(
     path: &Path,
     expect: &Expect,
-    spool: &Spool,
+    shelf: &Shelf,
     header: impl FnOnce(&crate::frame::Verified) -> FrameHeader,
 ) -> Outcome {
     let read = std::fs::symlink_metadata(path).and_then(|metadata| {
@@ -235,8 +244,21 @@ fn take(
         Ok(verified) => verified,
         Err(error) => return Outcome::NotAFrame(error.to_string()),
     };
-    if let Err(error) = spool.put(header(&verified), &verified.packed) {
-        return Outcome::Spool(error);
+    match shelf {
+        Shelf::Spool(spool) => {
+            if let Err(error) = spool.put(header(&verified), &verified.packed) {
+                return Outcome::Spool(error);
+            }
+        }
+        Shelf::File(kept) => {
+            return match std::fs::rename(path, kept) {
+                Ok(()) => Outcome::Kept,
+                Err(source) => Outcome::Spool(SpoolError::File {
+                    path: kept.clone(),
+                    source,
+                }),
+            };
+        }
     }
     if let Err(error) = std::fs::remove_file(path) {
         tracing::warn!(path = %path.display(), %error, "frame is in the spool, its file cannot be removed");

@@ -56,6 +56,8 @@ pub fn stand_in() -> &'static Path {
 pub struct Line {
     pub blobs: Mutex<HashMap<Digest, Vec<u8>>>,
     pub films: Mutex<Vec<(LeaseKey, Vec<u8>)>>,
+    /// What else attempts made.
+    pub made: Mutex<Vec<(LeaseKey, BlobRef, Vec<u8>)>>,
     pub logs: Mutex<Vec<(LeaseKey, String)>>,
 }
 
@@ -79,6 +81,12 @@ impl Uplink for Line {
     async fn film(&self, lease: LeaseKey, _: &BlobRef, file: &Path) -> io::Result<()> {
         let film = (lease, std::fs::read(file)?);
         self.films.lock().unwrap().push(film);
+        Ok(())
+    }
+
+    async fn blob(&self, lease: LeaseKey, blob: &BlobRef, file: &Path) -> io::Result<()> {
+        let made = (lease, blob.clone(), std::fs::read(file)?);
+        self.made.lock().unwrap().push(made);
         Ok(())
     }
 

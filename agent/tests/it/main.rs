@@ -23,6 +23,8 @@ mod link;
 mod logs;
 #[cfg(unix)]
 mod shim;
+#[cfg(unix)]
+mod snapshot;
 mod spool;
 #[cfg(unix)]
 mod stand_in_logs;

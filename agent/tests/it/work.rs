@@ -11,7 +11,7 @@ use crate::farm::{Agent, Controller, LIMIT, Stage};
 use crate::stores::assembly_lease;
 
 /// Waits for `condition`, for at most [`LIMIT`].
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !condition() {
         assert!(Instant::now() < deadline, "waited for {what}");
@@ -19,7 +19,7 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-fn nothing_is_left(stage: &Stage) {
+pub fn nothing_is_left(stage: &Stage) {
     wait_for("the attempt to be forgotten", || stage.attempts() == 0);
     assert_eq!(
         std::fs::read_dir(stage.config.folder("spool"))

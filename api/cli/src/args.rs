@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use flatrender_protocol::message::PictureFormat;
+
 use crate::collect::Mapping;
 use crate::render::{Medium, Sound};
 
@@ -76,6 +78,8 @@ pub enum Command {
     /// Packages: a project with its footage and fonts in one zip
     #[command(subcommand)]
     Package(Package),
+    /// Show one frame of a composition as a picture
+    Snapshot(Box<Snapshot>),
     /// Fetch the film of a finished job
     Download(Download),
     /// Print a completion script for a shell
@@ -181,6 +185,87 @@ pub enum Job {
         /// Its name, id or last eight characters of the id
         job: String,
     },
+    /// Show a frame of a running or finished job as a picture
+    Frame(JobFrame),
+}
+
+/// `job frame`.
+#[derive(Debug, Args)]
+pub struct JobFrame {
+    /// The job's name, id or last eight characters of the id
+    pub job: String,
+    /// The display frame; default: the one that was published last
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub frame: Option<i64>,
+    /// How wide, in pixels; never wider than the frame
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub width: Option<u32>,
+    /// Where to write the JPEG, over what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// `snapshot`.
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    /// The project: .aep, .aepx, .aet or .mogrt
+    pub file: PathBuf,
+    /// The composition, by name
+    #[arg(long, value_name = "NAME")]
+    pub comp: String,
+    /// The display frame
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub frame: i64,
+    /// How large, in pixels: 640x360, or 640x or x360 for the other side to follow; default: as the composition
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    pub size: Option<PictureSize>,
+    /// Default: what the file's name says, else png
+    #[arg(long, value_parser = parse_format, value_name = "png|jpeg")]
+    pub format: Option<PictureFormat>,
+    /// Only this version of the renderer, as flatctl node show has it
+    #[arg(long, value_name = "VERSION")]
+    pub renderer: Option<String>,
+    /// How long to wait for it, such as 90s or 5m
+    #[arg(long, default_value = "10m", value_parser = parse_duration, value_name = "TIME")]
+    pub timeout: Duration,
+    /// Where to write it, over what is there
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// Sides in pixels; what is missing follows from the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureSize {
+    /// Width.
+    pub width: Option<u32>,
+    /// Height.
+    pub height: Option<u32>,
+}
+
+/// `640x360`, `640x`, `x360`.
+fn parse_size(text: &str) -> Result<PictureSize, String> {
+    let wrong = || format!("\"{text}\" is not a size; write for example 640x360, 640x or x360");
+    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+    let side = |text: &str| match text {
+        "" => Ok(None),
+        digits => digits.parse().map(Some).map_err(|_| wrong()),
+    };
+    let size = PictureSize {
+        width: side(width)?,
+        height: side(height)?,
+    };
+    if size.width.is_none() && size.height.is_none() {
+        return Err(wrong());
+    }
+    Ok(size)
+}
+
+fn parse_format(text: &str) -> Result<PictureFormat, String> {
+    match text {
+        "png" => Ok(PictureFormat::Png),
+        "jpeg" | "jpg" => Ok(PictureFormat::Jpeg),
+        _ => Err(format!("\"{text}\" is neither png nor jpeg")),
+    }
 }
 
 /// `download`.
@@ -341,6 +426,17 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_size_has_one_side_or_two() {
+        let size = |width, height| Ok(PictureSize { width, height });
+        assert_eq!(parse_size("640x360"), size(Some(640), Some(360)));
+        assert_eq!(parse_size("640x"), size(Some(640), None));
+        assert_eq!(parse_size("x360"), size(None, Some(360)));
+        for wrong in ["", "x", "640", "640*360", "-1x2", "1x2x3", "1.5x2"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -85,14 +85,14 @@ async fn receive(
 
 /// Temporary files are for their owner's eyes; a film is a file like others.
 #[cfg(unix)]
-fn readable(part: &NamedTempFile) -> std::io::Result<()> {
+pub(crate) fn readable(part: &NamedTempFile) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     part.as_file()
         .set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn readable(_: &NamedTempFile) -> std::io::Result<()> {
+pub(crate) fn readable(_: &NamedTempFile) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod film;
 pub mod follow;
 pub mod output;
+pub mod picture;
 pub mod progress;
 pub mod render;
 mod run;

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Global};
 use crate::client::{Client, Settings};
-use crate::commands::{aep, job, node, package};
+use crate::commands::{aep, job, node, package, snapshot};
 use crate::failure::{Doing, Exit, Failure, last_cause};
 use crate::output::Screen;
 use crate::render;
@@ -46,6 +46,7 @@ async fn command(cli: &Cli, screen: &Screen) -> Result<Exit, Failure> {
         }
         Command::Render(args) => render::run(args, &client(&cli.global)?, screen).await,
         Command::Job(command) => job::run(command, &client(&cli.global)?, screen).await,
+        Command::Snapshot(args) => snapshot::run(args, &client(&cli.global)?, screen).await,
         Command::Download(args) => job::download(args, &client(&cli.global)?, screen).await,
         Command::Node(command) => node::run(command, &client(&cli.global)?, screen).await,
     }

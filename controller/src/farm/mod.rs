@@ -8,6 +8,7 @@ mod grants;
 mod inputs;
 pub mod leader;
 mod leftovers;
+mod pictures;
 mod prepared;
 mod presence;
 mod settings;
@@ -31,6 +32,7 @@ pub use cancel::CancelError;
 pub use grants::Grants;
 pub use inputs::{FromAgent, Input, SessionId};
 pub use leftovers::{SweepError, Swept};
+pub use pictures::{FramePicture, PictureError, WhichFrame};
 pub use presence::{Heard, Presence};
 pub use settings::Settings;
 pub use submit::SubmitError;
@@ -56,6 +58,7 @@ pub struct Farm {
     pub news: Arc<Notify>,
     /// Rings when a snapshot is there or has failed.
     pub(crate) snapshots_over: Arc<Notify>,
+    studio: Arc<pictures::Studio>,
     pub(crate) estimates: Arc<RwLock<HashMap<JobId, u64>>>,
     /// Why jobs wait, as the leader last saw it.
     pub(crate) waits: Arc<RwLock<HashMap<JobId, String>>>,
@@ -82,6 +85,7 @@ impl Farm {
             blobs,
             news: Arc::default(),
             snapshots_over: Arc::default(),
+            studio: Arc::default(),
             estimates: Arc::default(),
             waits: Arc::default(),
             packages: Arc::new(Semaphore::new(PACKAGES_AT_ONCE)),

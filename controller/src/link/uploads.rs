@@ -25,8 +25,8 @@ use crate::farm::FromAgent;
 const MAX_FRAME_BYTES: u64 = 256 << 20;
 /// Most bytes of a log that are looked at.
 const MAX_LOG_BYTES: u64 = 4 << 20;
-/// Memory that a film takes while it is passed on to the store, in MiB.
-const FILM_MIB: u32 = 16;
+/// Memory that what an attempt made takes while it is passed on to the store, in MiB.
+const MADE_MIB: u32 = 16;
 /// Most bytes of one piece read from a stream.
 const PIECE_BYTES: usize = 256 << 10;
 /// How long the next piece may take.
@@ -134,11 +134,11 @@ async fn receive(session: &Session, stream: &mut RecvStream) -> Result<(), Faile
     session.heard();
     match header.ok_or(Failed::Silent)? {
         UploadHeader::Frame(header) => frame(session, stream, header).await,
-        UploadHeader::Film { lease, blob } => film(session, stream, lease, &blob).await,
+        UploadHeader::Film { lease, blob } => {
+            kept(session, stream, lease, &blob, Area::Files).await
+        }
+        UploadHeader::Blob { lease, blob } => kept(session, stream, lease, &blob, Area::Farm).await,
         UploadHeader::Log { lease } => log(session, stream, lease).await,
-        UploadHeader::Blob { .. } => Err(Failed::Refused(
-            "this controller takes frames, films and logs only".to_owned(),
-        )),
     }
 }
 
@@ -199,14 +199,15 @@ async fn keep_frame(
     Ok(memory)
 }
 
-/// A film is durable or refused by an answer: its sender holds a slot until it knows.
-async fn film(
+/// What an attempt made is durable or refused by an answer: its sender waits until it knows.
+async fn kept(
     session: &Session,
     stream: &mut RecvStream,
     lease: LeaseKey,
     blob: &BlobRef,
+    area: Area,
 ) -> Result<(), Failed> {
-    let kept = keep_film(session, stream, blob).await;
+    let kept = keep(session, stream, blob, area).await;
     let digest = blob.digest;
     match &kept {
         Ok(()) => session.answer(ToAgent::BlobStored { lease, digest }).await,
@@ -225,20 +226,25 @@ async fn film(
     kept
 }
 
-async fn keep_film(
+async fn keep(
     session: &Session,
     stream: &mut RecvStream,
     blob: &BlobRef,
+    area: Area,
 ) -> Result<(), Failed> {
     if blob.bytes == 0 || blob.bytes > MAX_BLOB_BYTES {
         return Err(Failed::Refused(format!(
-            "a film of {} bytes; 1 to {MAX_BLOB_BYTES} are allowed",
+            "{} bytes were announced; 1 to {MAX_BLOB_BYTES} are allowed",
             blob.bytes
         )));
     }
-    let _memory = memory(session, FILM_MIB).await;
+    let _memory = memory(session, MADE_MIB).await;
     let store = &session.link.farm.blobs;
-    let known = store.size(Area::Files, blob.digest).await?;
+    let known = match area {
+        // Claimed: no sweep takes it before a row names it.
+        Area::Farm => store.claim(blob.digest).await?,
+        Area::Files => store.size(area, blob.digest).await?,
+    };
     if known == Some(blob.bytes) {
         // Its sender missed the answer. A stopped stream would make it send once more.
         while piece(session, stream).await?.is_some() {}
@@ -246,9 +252,7 @@ async fn keep_film(
         let pieces = futures_util::stream::try_unfold(stream, |stream| async move {
             Ok::<_, Failed>(piece(session, stream).await?.map(|piece| (piece, stream)))
         });
-        store
-            .put_stream(Area::Files, blob, std::pin::pin!(pieces))
-            .await?;
+        store.put_stream(area, blob, std::pin::pin!(pieces)).await?;
     }
     Ok(())
 }

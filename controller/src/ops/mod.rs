@@ -8,6 +8,7 @@ mod failure;
 mod health;
 mod jobs;
 mod nodes;
+mod pictures;
 mod snapshots;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub fn table(verifier: impl Verifier) -> Table<Ops> {
     let table = health::routes(table);
     let table = blobs::routes(table);
     let table = jobs::routes(table);
+    let table = pictures::routes(table);
     let table = snapshots::routes(table);
     let table = nodes::routes(table);
     events::routes(table).described()

@@ -6,6 +6,7 @@ use flatrender_protocol::message::{BlobRef, FrameHeader, LeaseKey, Measures};
 use flatrender_protocol::state::FrameState;
 use flatrender_protocol::{AttemptId, Digest, JobId, NodeId, Span};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Named, StoreError, parse, ranges};
@@ -190,6 +191,56 @@ pub async fn jobs_of(
         .into_iter()
         .map(|row| (AttemptId(row.id), JobId(row.job_id)))
         .collect())
+}
+
+/// A published frame.
+#[derive(Debug, Clone)]
+pub struct FrameRow {
+    /// Its place in the job's list.
+    pub ordinal: u32,
+    /// Its bytes.
+    pub blob: BlobRef,
+    /// Who rendered it.
+    pub node: NodeId,
+    /// When it became official.
+    pub published_at: OffsetDateTime,
+}
+
+/// One frame of a job: this one, or the one that was published last.
+///
+/// # Errors
+/// When the database is away.
+pub async fn one(
+    connection: &mut PgConnection,
+    job: JobId,
+    ordinal: Option<u32>,
+) -> Result<Option<FrameRow>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT ordinal, digest, bytes, node_id, published_at FROM render.frames
+          WHERE job_id = $1 AND ($2::int4 IS NULL OR ordinal = $2)
+          ORDER BY published_at DESC, ordinal DESC LIMIT 1",
+        job.0,
+        ordinal.map(|ordinal| i32::try_from(ordinal).unwrap_or(i32::MAX))
+    )
+    .fetch_optional(connection)
+    .await
+    .named("one frame of job")?;
+    row.map(|row| {
+        let digest = Digest::from_slice(&row.digest).ok_or_else(|| StoreError::Unreadable {
+            what: "frames.digest",
+            value: hex::encode(&row.digest),
+        })?;
+        Ok(FrameRow {
+            ordinal: row.ordinal.unsigned_abs(),
+            blob: BlobRef {
+                digest,
+                bytes: row.bytes.unsigned_abs(),
+            },
+            node: NodeId(row.node_id),
+            published_at: row.published_at,
+        })
+    })
+    .transpose()
 }
 
 /// All frames of a job, by ordinal.

@@ -7,6 +7,7 @@ mod health;
 mod jobs;
 mod nodes;
 mod openapi;
+mod pictures;
 mod snapshots;
 
 use std::path::PathBuf;

@@ -86,13 +86,17 @@ impl Client {
     }
 }
 
-/// The bytes of a film on their way.
+/// The bytes of a film or a picture on their way.
 pub struct Film {
     client: Client,
     response: Response,
 }
 
 impl Film {
+    pub(super) fn of(client: Client, response: Response) -> Self {
+        Self { client, response }
+    }
+
     /// The next bytes; `None` at the end.
     ///
     /// # Errors

@@ -20,11 +20,13 @@ mod error;
 mod events;
 mod jobs;
 mod nodes;
+mod snapshots;
 mod sse;
 
 pub use blobs::Sent;
 pub use error::ClientError;
 pub use events::Events;
+pub use jobs::Film;
 
 /// Waits before the second and third try.
 const WAITS: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];

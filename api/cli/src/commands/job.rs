@@ -6,13 +6,15 @@ use flatrender_protocol::JobId;
 use flatrender_protocol::rest::{JobView, LeaseView};
 
 use super::named::{self, Kind};
-use crate::args::{Download, Job};
+use crate::args::{Download, Job, JobFrame};
 use crate::client::Client;
 use crate::failure::{Doing, Exit, Failure};
-use crate::output::{Align, Cell, Column, Paint, Screen, Table, count, duration, safe, short_id};
+use crate::output::{
+    Align, Cell, Column, Paint, Screen, Table, bytes, count, duration, safe, short_id,
+};
 use crate::render::check;
 use crate::view::state_paint;
-use crate::{film, follow};
+use crate::{film, follow, picture};
 
 const KIND: Kind = Kind {
     word: "job",
@@ -44,7 +46,32 @@ pub async fn run(command: &Job, client: &Client, screen: &Screen) -> Result<Exit
             follow::verdict(&job)
         }
         Job::Cancel { job } => cancel(job, client, screen).await,
+        Job::Frame(args) => frame(args, client, screen).await,
     }
+}
+
+/// Fetches the picture of a frame; the newest one is asked for first, so that the picture is of what is told.
+async fn frame(args: &JobFrame, client: &Client, screen: &Screen) -> Result<Exit, Failure> {
+    let did = format!("show a frame of {}", args.job);
+    check::writable(&args.out, &did)?;
+    let job = find(client, &args.job, &did).await?;
+    let newest = client.newest_frame(job.id).await.doing(&did)?;
+    let display = args.frame.unwrap_or(newest.frame);
+    let found = client.frame_picture(job.id, display, args.width).await;
+    let length = picture::save(found.doing(&did)?, None, &args.out, &did).await?;
+    if screen.json {
+        screen.document(&newest);
+        return Ok(Exit::Done);
+    }
+    screen.data(&format!(
+        "{}  frame {display} of {}, {} of {} done, {}",
+        safe(&args.out.display().to_string()),
+        safe(&job.name),
+        count(u64::from(newest.frames_done)),
+        count(u64::from(job.frames_total)),
+        bytes(length)
+    ));
+    Ok(Exit::Done)
 }
 
 /// Fetches the film of a job.

@@ -5,3 +5,4 @@ pub mod job;
 mod named;
 pub mod node;
 pub mod package;
+pub mod snapshot;

@@ -115,7 +115,7 @@ fn announce(job: &JobView, args: &Render, screen: &Screen) {
 }
 
 /// Brings a file to the farm, unless it is there.
-pub(super) async fn upload(
+pub(crate) async fn upload(
     file: &Path,
     pointer: &str,
     client: &Client,

@@ -12,10 +12,11 @@ use flatrender_api::http::{
     Route, Shape, Table, Takes, Upload, Verifier, events,
 };
 use flatrender_protocol::rest::{
-    EventView, JobSpec, JobView, NodeView, Page, PageInfo, TokenSpec, TokenView,
+    EventView, JobSpec, JobView, NewestFrameView, NodeView, Page, PageInfo, SnapshotSpec,
+    SnapshotView, TokenSpec, TokenView,
 };
 use flatrender_protocol::state::JobState;
-use flatrender_protocol::{Digest, JobId, NodeId};
+use flatrender_protocol::{Digest, JobId, NodeId, SnapshotId};
 use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -36,6 +37,12 @@ pub struct Inside {
     /// Events after which the first connection of a watcher is cut.
     pub cut_after: Option<usize>,
     pub submitted: Vec<JobSpec>,
+    /// What asking for a snapshot and then waiting for it answer, one after the other; the last one stays.
+    pub snapshots: VecDeque<SnapshotView>,
+    pub wishes: Vec<SnapshotSpec>,
+    pub newest: Option<NewestFrameView>,
+    /// The picture of whatever is asked for.
+    pub picture: Vec<u8>,
     /// Method and path of every call, in order.
     pub calls: Vec<String>,
     pub last_event_ids: Vec<Option<i64>>,
@@ -97,7 +104,11 @@ fn params(path: &str) -> &'static [Param] {
     const JOB: &[Param] = &[("job", Shape::of::<JobId>())];
     const NODE: &[Param] = &[("node", Shape::of::<NodeId>())];
     const DIGEST: &[Param] = &[("digest", Shape::of::<Digest>())];
+    const FRAME: &[Param] = &[("job", Shape::of::<JobId>()), ("frame", Shape::of::<i64>())];
+    const SNAPSHOT: &[Param] = &[("snapshot", Shape::of::<SnapshotId>())];
     match path {
+        _ if path.contains("{frame}") => FRAME,
+        _ if path.contains("{snapshot}") => SNAPSHOT,
         _ if path.contains("{job}") => JOB,
         _ if path.contains("{node}") => NODE,
         _ if path.contains("{digest}") => DIGEST,
@@ -149,6 +160,34 @@ fn table() -> Table<Arc<Mutex<Inside>>> {
             cancel,
         )
         .route(route(Method::GET, "/v1/farm/jobs/{job}/film", none), film)
+        .route(
+            route(
+                Method::POST,
+                "/v1/farm/snapshots",
+                Takes::Json(Shape::of::<SnapshotSpec>()),
+            ),
+            ask_for_snapshot,
+        )
+        .route(
+            route(Method::GET, "/v1/farm/snapshots/{snapshot}", none),
+            snapshot,
+        )
+        .route(
+            route(Method::GET, "/v1/farm/snapshots/{snapshot}/picture", none),
+            picture,
+        )
+        .route(
+            route(Method::GET, "/v1/farm/jobs/{job}/frames/newest", none),
+            newest,
+        )
+        .route(
+            route(
+                Method::GET,
+                "/v1/farm/jobs/{job}/frames/{frame}/picture",
+                none,
+            ),
+            frame_picture,
+        )
         .route(route(Method::GET, "/v1/farm/nodes", none), nodes)
         .route(route(Method::GET, "/v1/farm/nodes/{node}", none), node)
         .route(
@@ -284,6 +323,53 @@ async fn cancel(State(inside): Shared, Path(id): Path<JobId>) -> Result<Body<Job
 async fn film(State(inside): Shared, Path(id): Path<JobId>) -> Result<Vec<u8>, Problem> {
     let film = inside.lock().unwrap().film.clone();
     film.ok_or_else(|| Problem::not_found(format!("film of job {id}")))
+}
+
+fn next_snapshot(inside: &mut Inside) -> SnapshotView {
+    if inside.snapshots.len() > 1 {
+        return inside.snapshots.pop_front().unwrap();
+    }
+    inside.snapshots[0].clone()
+}
+
+async fn ask_for_snapshot(
+    State(inside): Shared,
+    Body(wish): Body<SnapshotSpec>,
+) -> Result<Body<SnapshotView>, Problem> {
+    let mut inside = inside.lock().unwrap();
+    if wish.frame > 99 {
+        let words = "frame 100 is outside the composition, whose frames are 0 to 99";
+        return Err(Problem::invalid("/frame", "out_of_range", words));
+    }
+    inside.wishes.push(wish);
+    Ok(Body(next_snapshot(&mut inside)))
+}
+
+async fn snapshot(State(inside): Shared, Path(_): Path<SnapshotId>) -> Body<SnapshotView> {
+    Body(next_snapshot(&mut inside.lock().unwrap()))
+}
+
+async fn picture(State(inside): Shared, Path(_): Path<SnapshotId>) -> Vec<u8> {
+    inside.lock().unwrap().picture.clone()
+}
+
+async fn newest(
+    State(inside): Shared,
+    Path(id): Path<JobId>,
+) -> Result<Body<NewestFrameView>, Problem> {
+    let newest = inside.lock().unwrap().newest.clone();
+    newest
+        .map(Body)
+        .ok_or_else(|| Problem::not_found(format!("a published frame of job {id} yet")))
+}
+
+async fn frame_picture(
+    State(inside): Shared,
+    Path((_, frame)): Path<(JobId, i64)>,
+) -> Result<Vec<u8>, Problem> {
+    let mut inside = inside.lock().unwrap();
+    inside.calls.push(format!("GET picture of {frame}"));
+    Ok(inside.picture.clone())
 }
 
 async fn nodes(State(inside): Shared, Query(query): Query<ListQuery>) -> Body<Page<NodeView>> {

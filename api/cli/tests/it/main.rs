@@ -12,4 +12,5 @@ mod job;
 mod node;
 mod package;
 mod render;
+mod snapshot;
 mod transcript;

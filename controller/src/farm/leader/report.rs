@@ -112,7 +112,11 @@ impl Leader {
         Ok(())
     }
 
-    async fn stopped(&mut self, lease: &Lease, report: &Report) -> Result<(), StoreError> {
+    pub(super) async fn stopped(
+        &mut self,
+        lease: &Lease,
+        report: &Report,
+    ) -> Result<(), StoreError> {
         let ended = vec![(lease.clone(), AttemptState::Cancelled, end_of(report))];
         self.end_leases(ended, FrameJobState::Returned, Who::Agent)
             .await

@@ -119,7 +119,7 @@ impl Leader {
         now: Instant,
     ) -> Result<(), StoreError> {
         let Some(row) = self.asked.get(&lease.job).cloned() else {
-            return Ok(());
+            return self.stopped(lease, &report).await;
         };
         let picture = match &report.made {
             Some(Made::Snapshot(picture)) => Ok(picture.clone()),
@@ -190,7 +190,7 @@ impl Leader {
         let (node, id) = (lease.node, lease.job);
         tracing::warn!(%node, attempt = %lease.key.attempt, class = report.class.as_str(), message = report.message, "a snapshot failed");
         let Some(row) = self.asked.get_mut(&id) else {
-            return Ok(());
+            return self.stopped(lease, report).await;
         };
         row.failed_nodes.push(node);
         let row = row.clone();

@@ -151,6 +151,11 @@ impl FakeAgent {
 
     pub async fn send_frame(&self, key: LeaseKey, ordinal: u32) {
         let bytes = Bytes::from(format!("frame {ordinal} of {}", key.attempt));
+        self.send_frame_of(key, ordinal, bytes).await;
+    }
+
+    /// Sends a frame whose stored bytes are these.
+    pub async fn send_frame_of(&self, key: LeaseKey, ordinal: u32, bytes: Bytes) {
         let blob = self
             .farm
             .blobs

@@ -17,6 +17,7 @@ mod judge;
 mod kills;
 mod restart;
 mod samples;
+mod snapshot;
 
 /// A small generator of pseudo-random numbers for moments and choices: the seed is printed and gives the same run again.
 pub struct Random(u64);
