@@ -87,6 +87,16 @@ pub struct MediaSpec {
     pub digest: Digest,
 }
 
+/// `POST /v1/farm/jobs/{job}/accept` and `/repair`: which frames are meant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FramesSpec {
+    /// Display frames such as `1-100` or `5,9`. To accept, none means all that are doubted; to repair they must be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<String>,
+}
+
 /// A file that was uploaded before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -185,6 +185,22 @@ pub enum Job {
         /// Its name, id or last eight characters of the id
         job: String,
     },
+    /// Take doubted frames of a job that is held as they are
+    Accept {
+        /// Its name, id or last eight characters of the id
+        job: String,
+        /// Display frames, such as 5,9,40-50; default: all that are doubted
+        #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+        frames: Option<String>,
+    },
+    /// Render frames of a job again, on another node where there is one; a finished film is made anew
+    Repair {
+        /// Its name, id or last eight characters of the id
+        job: String,
+        /// Display frames, such as 5,9,40-50
+        #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
+        frames: String,
+    },
     /// Show a frame of a running or finished job as a picture
     Frame(JobFrame),
 }

@@ -11,6 +11,7 @@ mod leftovers;
 mod pictures;
 mod prepared;
 mod presence;
+mod repair;
 mod settings;
 mod snapshots;
 mod sound;
@@ -29,11 +30,13 @@ use crate::blobs::Blobs;
 
 pub use admit::{EnrolError, Enrolled, Signed};
 pub use cancel::CancelError;
+
 pub use grants::Grants;
 pub use inputs::{FromAgent, Input, SessionId};
 pub use leftovers::{SweepError, Swept};
 pub use pictures::{FramePicture, PictureError, WhichFrame};
 pub use presence::{Heard, Presence};
+pub use repair::RepairError;
 pub use settings::Settings;
 pub use submit::SubmitError;
 pub use views::PageQuery;

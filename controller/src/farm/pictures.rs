@@ -174,7 +174,7 @@ impl Farm {
         tenant: TenantId,
         id: JobId,
         which: WhichFrame,
-    ) -> Result<(JobRow, frames::FrameRow), PictureError> {
+    ) -> Result<(JobRow, frames::PictureRow), PictureError> {
         let mut tx = store::begin(&self.worker).await?;
         let rows = jobs::read(&mut tx, Which::Ids(vec![id])).await?;
         let job = rows.into_iter().find(|row| row.tenant == tenant);

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use flatrender_api::http::{
     Answer, Body, Gives, Param, Path, Problem, Query, Refusal, Route, Shape, Table, Takes,
 };
-use flatrender_protocol::rest::{JobSpec, JobView, Page};
+use flatrender_protocol::rest::{FramesSpec, JobSpec, JobView, Page};
 use flatrender_protocol::state::JobState;
 use flatrender_protocol::{JobId, TenantId};
 use schemars::JsonSchema;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::{Ops, admin, failure};
 use crate::blobs::Area;
-use crate::farm::{CancelError, PageQuery, SubmitError};
+use crate::farm::{CancelError, PageQuery, RepairError, SubmitError};
 
 /// Most rows of a page.
 pub(super) const MAX_PAGE: u32 = 200;
@@ -59,7 +59,19 @@ pub(super) fn routes(table: Table<Ops>) -> Table<Ops> {
         refuses: &[Refusal::State, Refusal::Away],
         ..one(Method::POST, path, "job.cancel", job, "Cancels a job")
     };
+    let order = |path, summary| Route {
+        takes: Takes::Json(Shape::of::<FramesSpec>()),
+        refuses: &[Refusal::State, Refusal::Away],
+        ..one(Method::POST, path, "job.repair", job, summary)
+    };
+    let accept_entry = order(
+        "/v1/farm/jobs/{job}/accept",
+        "Takes doubted frames as they are",
+    );
+    let repair_entry = order("/v1/farm/jobs/{job}/repair", "Renders frames again");
     table
+        .route(accept_entry, accept)
+        .route(repair_entry, repair)
         .route(post, submit)
         .route(all, list)
         .route(show_entry, show)
@@ -143,6 +155,38 @@ async fn cancel(State(ops): State<Ops>, Path(job): Path<JobId>) -> Result<Body<J
         )),
         CancelError::Store(error) => failure::of_store(&error),
     })
+}
+
+async fn accept(
+    State(ops): State<Ops>,
+    Path(job): Path<JobId>,
+    Body(spec): Body<FramesSpec>,
+) -> Result<Body<JobView>, Problem> {
+    let frames = spec.frames.as_deref();
+    let accepted = ops.farm.accept(TenantId::DEFAULT, job, frames).await;
+    accepted.map(Body).map_err(|error| not_ordered(job, error))
+}
+
+async fn repair(
+    State(ops): State<Ops>,
+    Path(job): Path<JobId>,
+    Body(spec): Body<FramesSpec>,
+) -> Result<Body<JobView>, Problem> {
+    let Some(frames) = spec.frames else {
+        let detail = "say which frames are to be rendered again, such as 5,9 or 40-50";
+        return Err(Problem::invalid("/frames", "missing", detail));
+    };
+    let repaired = ops.farm.repair(TenantId::DEFAULT, job, &frames).await;
+    repaired.map(Body).map_err(|error| not_ordered(job, error))
+}
+
+fn not_ordered(job: JobId, error: RepairError) -> Problem {
+    match error {
+        RepairError::Unknown => unknown(job),
+        RepairError::Frames(why) => Problem::invalid("/frames", "out_of_range", why),
+        RepairError::State(why) => Problem::conflict(why),
+        RepairError::Store(error) => failure::of_store(&error),
+    }
 }
 
 async fn film(State(ops): State<Ops>, Path(job): Path<JobId>) -> Result<Response, Problem> {

@@ -195,7 +195,7 @@ pub async fn jobs_of(
 
 /// A published frame.
 #[derive(Debug, Clone)]
-pub struct FrameRow {
+pub struct PictureRow {
     /// Its place in the job's list.
     pub ordinal: u32,
     /// Its bytes.
@@ -214,7 +214,7 @@ pub async fn one(
     connection: &mut PgConnection,
     job: JobId,
     ordinal: Option<u32>,
-) -> Result<Option<FrameRow>, StoreError> {
+) -> Result<Option<PictureRow>, StoreError> {
     let row = sqlx::query!(
         "SELECT ordinal, digest, bytes, node_id, published_at FROM render.frames
           WHERE job_id = $1 AND ($2::int4 IS NULL OR ordinal = $2)
@@ -230,7 +230,7 @@ pub async fn one(
             what: "frames.digest",
             value: hex::encode(&row.digest),
         })?;
-        Ok(FrameRow {
+        Ok(PictureRow {
             ordinal: row.ordinal.unsigned_abs(),
             blob: BlobRef {
                 digest,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use flatrender_protocol::JobId;
-use flatrender_protocol::rest::{JobSpec, JobView, Page};
+use flatrender_protocol::rest::{FramesSpec, JobSpec, JobView, Page};
 use reqwest::{Method, Response};
 
 use super::{ANSWER_DEADLINE, Again, Client, ClientError, PAGE, SILENCE};
@@ -43,6 +43,23 @@ impl Client {
             .timeout(ANSWER_DEADLINE);
         let response = self.send(request, Again::IfNotSent).await?;
         self.document(response, Again::IfNotSent).await
+    }
+
+    /// `POST /v1/farm/jobs/{id}/accept` or `/repair`.
+    ///
+    /// # Errors
+    /// 409 where that is not possible, 422 for frames that are not the job's.
+    pub async fn order(
+        &self,
+        job: JobId,
+        what: &str,
+        frames: Option<&str>,
+    ) -> Result<JobView, ClientError> {
+        let spec = FramesSpec {
+            frames: frames.map(str::to_owned),
+        };
+        self.post(&format!("/v1/farm/jobs/{job}/{what}"), &spec)
+            .await
     }
 
     /// `GET /v1/farm/jobs/{id}/film`.

@@ -46,6 +46,10 @@ pub async fn run(command: &Job, client: &Client, screen: &Screen) -> Result<Exit
             follow::verdict(&job)
         }
         Job::Cancel { job } => cancel(job, client, screen).await,
+        Job::Accept { job, frames } => {
+            order("accept", job, frames.as_deref(), client, screen).await
+        }
+        Job::Repair { job, frames } => order("repair", job, Some(frames), client, screen).await,
         Job::Frame(args) => frame(args, client, screen).await,
     }
 }
@@ -250,6 +254,26 @@ pub(super) fn work(lease: &LeaseView) -> String {
         ""
     };
     format!("attempt {}, {what}{copy}", lease.number)
+}
+
+/// Frames are taken as they are, or rendered again.
+async fn order(
+    what: &str,
+    text: &str,
+    frames: Option<&str>,
+    client: &Client,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let did = format!("{what} frames of {text}");
+    let job = find(client, text, &did).await?;
+    let job = client.order(job.id, what, frames).await.doing(&did)?;
+    if screen.json {
+        screen.document(&job);
+    } else {
+        let state = screen.painted(state_paint(job.state), job.state.as_str());
+        screen.data(&format!("{}  {state}", safe(&job.name)));
+    }
+    Ok(Exit::Done)
 }
 
 async fn cancel(text: &str, client: &Client, screen: &Screen) -> Result<Exit, Failure> {

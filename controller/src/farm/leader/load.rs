@@ -230,6 +230,10 @@ impl Leader {
                 continue;
             };
             known.priority = row.priority;
+            if known.state == JobState::Running && row.state == JobState::Running {
+                // A person may have taken what held it back.
+                self.to_check.insert(row.id);
+            }
             if known.state == JobState::Assembling && row.state == JobState::Running {
                 known.state = row.state;
                 self.drop_leases(row.id, "frames of the film are rendered again")

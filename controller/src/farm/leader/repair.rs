@@ -253,7 +253,7 @@ impl Leader {
         jobs::lock(&mut tx, &[job]).await?;
         let replaced = repairs::replace(&mut tx, node, header).await?;
         commit(tx).await?;
-        if let Some(planned) = self.snapshot.repairs.get_mut(&id) {
+        if replaced && let Some(planned) = self.snapshot.repairs.get_mut(&id) {
             repair::replaced(planned, header.ordinal);
         }
         if probe && let Some(facts) = self.repairs.get_mut(&id) {
