@@ -101,6 +101,8 @@ pub static TABLE: &[Row] = &[
     row(&["argument ignored since no -comp or -rqindex"], Weight::Noise, "1.2"),
     // The job is wrong.
     row(&["no comp was found with the given name"], Weight::Cause(Template), "L03"),
+    row(&["keine komposition*gefunden", "aucune composition", "composition introuvable", "no se*ninguna composición", "nessuna composizione", "nenhuma composição",
+        "композиция*не найдена", "コンポジションが見つかり", "컴포지션을 찾을 수 없", "找不到*合成", "未找到*合成"], Weight::Cause(Template), "K: L03 in other languages"),
     row(&["no render queue item was found with the given index"], Weight::Cause(Template), "1.1"),
     row(&["no project provided and no project open"], Weight::Cause(Template), "1.1"),
     row(&["needs output file but none provided"], Weight::Cause(Template), "1.2"),
@@ -134,6 +136,9 @@ pub static TABLE: &[Row] = &[
     row(&["no current context"], Weight::Cause(Template), "L57").doubts(),
     // This machine or account can't.
     row(&["no output module template was found"], Weight::Cause(Node), "L29"),
+    row(&["ausgabemodulvorlage", "ausgabemodul-vorlage", "modèle de module de sortie", "plantilla*módulo de salida", "modello*modulo di output", "modelo*módulo de saída",
+        "шаблон*модуля вывода", "出力モジュールテンプレート", "출력 모듈 템플릿", "输出模块模板", "rendereinstellungsvorlage", "modèle de réglages de rendu",
+        "plantilla*ajustes de procesamiento", "レンダリング設定テンプレート", "렌더링 설정 템플릿", "渲染设置模板"], Weight::Cause(Node), "K: L25, L29 in other languages"),
     row(&["no render settings template was found"], Weight::Cause(Node), "1.6"),
     row(&["missing fonts", "fonts are missing", "font family:"], Weight::Cause(Node), "L03 L30 L38").doubts(),
     row(&["schriftarten fehlen", "fehlende schriftarten", "fehlen schriftarten", "polices manquantes", "faltan fuentes", "fuentes que faltan", "font mancanti", "fontes ausentes",

@@ -5,6 +5,7 @@
 mod catalogue;
 mod command;
 mod lines;
+mod prefix;
 mod progress;
 mod reader;
 mod reading;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::catalogue::{self, Place, Row, Weight};
 use super::lines::Lines;
+use super::prefix;
 use super::progress::{Moment, frame_line, torn_head};
 use super::segments::{Mark, segments};
 use super::words::{self, Course, Key};
@@ -187,7 +188,9 @@ impl State {
         }
     }
 
+    /// A line without a mark; what a program around aerender puts in front is taken off.
     fn unmarked(&mut self, line: &str) {
+        let line = prefix::without(line);
         if let Some(version) = self.torn_version.joined(line)
             && let Some(number) = version.split_whitespace().next()
             && whole_version(number)
@@ -315,7 +318,11 @@ impl State {
     }
 
     fn info(&mut self, text: &str) {
-        if let Some(row) = catalogue::find(text) {
+        let said = prefix::without(text);
+        if is_log_header(said) || self.facts.log_file {
+            // a log file has no such marks: it is a word of a program around
+            self.unmarked(said);
+        } else if let Some(row) = catalogue::find(text) {
             self.tell_row(row, Place::AnyWarning, text);
         }
     }
@@ -430,6 +437,40 @@ mod tests {
         assert!(
             matches!(&events[1], Event::Error(text) if text.starts_with("aerender Error: After Effects"))
         );
+    }
+
+    #[test]
+    fn lines_behind_prefixes_of_other_programs_are_read() {
+        let lines = [
+            "Adobe After Effects v22.0 Windows 64 render log for project “x.aep”",
+            "Frame Rate: 25.00 (comp)",
+            "Duration: 0:00:00:02",
+            "0:00:00:00 (1): 0 Seconds",
+            "0:00:00:01 (2): 0 Seconds",
+            "aerender ERROR: No comp was found with the given name.",
+        ];
+        for prefix in [
+            "",
+            "[job-1] ",
+            "2023-04-06 20:37:22:  0: STDOUT: ",
+            "2024-01-02T03:04:05.678Z ",
+            "2024/01/02 03:04:05+00:00\tADAPTOR_OUTPUT: STDOUT: ",
+            "INFO:aerender:",
+        ] {
+            let log: String = lines.map(|line| format!("{prefix}{line}\n")).concat();
+            let (events, facts) = all(log.as_bytes());
+            assert_eq!(
+                events,
+                [
+                    Event::Frame(1),
+                    Event::Frame(2),
+                    Event::Error(lines[5].to_owned())
+                ],
+                "{prefix:?}"
+            );
+            assert_eq!(facts.fps, Some(25.0), "{prefix:?}");
+            assert_eq!(facts.duration.as_deref(), Some("0:00:00:02"), "{prefix:?}");
+        }
     }
 
     proptest! {

@@ -32,9 +32,25 @@ const MARKS: &[(&str, Mark)] = &[
     ("aerender Error", Mark::Error),
     ("aerender SYNTAX ERROR", Mark::Error),
     ("aerender Fehler", Mark::Error),
+    ("aerender FEHLER", Mark::Error),
     ("aerender Erreur", Mark::Error),
+    ("aerender ERREUR", Mark::Error),
+    ("aerender Erro:", Mark::Error), // K, as all that follow with `aerender` or another word than `error`
+    ("aerender ERRO:", Mark::Error),
+    ("aerender Ошибка", Mark::Error),
+    ("aerender ОШИБКА", Mark::Error),
     ("aerender エラー", Mark::Error),
+    ("aerender 오류", Mark::Error),
     ("aerender 错误", Mark::Error),
+    ("After Effects-Fehler:", Mark::Error),
+    ("Erreur After Effects", Mark::Error),
+    ("Error de After Effects:", Mark::Error),
+    ("Errore di After Effects:", Mark::Error),
+    ("Erro do After Effects:", Mark::Error),
+    ("Ошибка After Effects:", Mark::Error),
+    ("After Effects エラー", Mark::Error),
+    ("After Effects 오류", Mark::Error),
+    ("After Effects 错误", Mark::Error),
     ("After Effects error:", Mark::Error),
     ("After Effect error:", Mark::Error),
     ("After Effects warning:", Mark::Warning),
@@ -81,7 +97,7 @@ fn push<'a>(parts: &mut Vec<(Mark, &'a str)>, mark: Mark, text: &'a str) {
 fn next_mark(text: &str) -> Option<(usize, Mark, usize)> {
     let bytes = text.as_bytes();
     (0..bytes.len())
-        .filter(|&at| b"aPWIAU".contains(&bytes[at]))
+        .filter(|&at| b"aPWIAUE\xd0".contains(&bytes[at]))
         .find_map(|at| {
             MARKS
                 .iter()
@@ -103,6 +119,12 @@ fn divides(mark: Mark, before: &str, next: Mark, rest: &str) -> bool {
         || !matches!(next, Mark::Info | Mark::Usage | Mark::Warning)
         || rest.contains("After Effects");
     match mark {
+        // `INFO:` may be the word of a program around: then what it quotes has its own mark behind it.
+        Mark::Info
+            if before.len() < 40 && (next != Mark::Warning || rest.starts_with("WARNING:")) =>
+        {
+            true
+        }
         // `aerender Error: After Effects error: …` and `WARNING:After Effects warning: …` are one line of one writer.
         Mark::Error | Mark::Warning | Mark::Info
             if before.len() < 40 && !matches!(next, Mark::Progress | Mark::Version) =>
@@ -183,6 +205,13 @@ mod tests {
                     Mark::Progress,
                     "1: Starting composition “PROGRESS:  0:00:00:00 (1)”",
                 )],
+            ),
+            (
+                "INFO:root:aerender ERROR: x",
+                &[
+                    (Mark::Info, "INFO:root:"),
+                    (Mark::Error, "aerender ERROR: x"),
+                ],
             ),
             ("x.exe -project a -comp \"aerender ERROR: b\" aerender", &[]),
             (
