@@ -146,19 +146,31 @@ fn sequence(
     if !file?.is_folder && names.is_none() {
         return None;
     }
-    let listed = || {
-        let children = names.iter().flat_map(|names| names.children());
-        children.filter(|chunk| chunk.id == *b"Utf8")
-    };
+    let names: Vec<String> = names
+        .iter()
+        .flat_map(|names| names.children())
+        .filter(|chunk| chunk.id == *b"Utf8")
+        .map(|chunk| read_name(chunk.data))
+        .collect();
+    // files older than the numbers' fields, and lists by name, have the numbers only in the names
+    let numbered = |name: Option<&String>| name.and_then(|name| trailing_number(name));
     Some(Sequence {
-        first: number(172),
-        last: number(176),
+        first: number(172).or_else(|| numbered(names.first())),
+        last: number(176).or_else(|| numbered(names.last())),
         digits,
         prefix: texts.after[0].clone(),
         suffix: texts.after[1].clone(),
-        listed: u32::try_from(listed().count()).unwrap_or(u32::MAX),
-        first_listed: listed().next().map(|chunk| read_name(chunk.data)),
+        names,
     })
+}
+
+/// The last digits of a file's name: 101 of `render.0101.exr`.
+fn trailing_number(name: &str) -> Option<u32> {
+    let digit = |letter: char| letter.is_ascii_digit();
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let end = stem.rfind(digit)? + 1;
+    let start = stem[..end].trim_end_matches(digit).len();
+    stem[start..end].parse().ok()
 }
 
 fn format_code(kind: FootageKind, sspc: &[u8], opti: &[u8]) -> String {
@@ -199,14 +211,48 @@ struct Alias {
     target_is_folder: bool,
 }
 
-/// The file reference (`Als2`) inside a list. `None` if there is none, or only the binary form of CS6 and older.
+/// The file reference inside a list. `None` if there is none that can be read.
 pub(crate) fn file_ref(list: Chunk<'_>, missing_at_save: bool) -> Option<FileRef> {
-    let alias = list.list(b"Als2")?.leaf(b"alas")?;
-    parse_alias(alias, missing_at_save)
+    let found = list.list(b"Als2").or_else(|| list.list(b"Alas"))?;
+    reference(found, missing_at_save)
+}
+
+/// A file reference: `Als2`, in CS6 and older `Alas`.
+pub(crate) fn reference(list: Chunk<'_>, missing_at_save: bool) -> Option<FileRef> {
+    let alias = list.leaf(b"alas")?;
+    match list.kind.as_ref() {
+        Some(b"Alas") => parse_old_record(alias, missing_at_save),
+        Some(_) | None => parse_alias(alias, missing_at_save),
+    }
+}
+
+/// Where the length of the path stands in the record of CS6 and older, as its low byte first.
+const OLD_LENGTH_AT: usize = 12;
+
+/// The binary record of CS6 and older on Windows: behind twelve bytes the length of what follows, little-endian, then a backslash,
+/// the path and a NUL. Seen in one real project; records of macOS are of another kind and not read.
+fn parse_old_record(record: &[u8], missing_at_save: bool) -> Option<FileRef> {
+    let length = record.get(OLD_LENGTH_AT..)?.first_chunk::<2>()?;
+    let length = usize::from(u16::from_le_bytes(*length));
+    let text = record.get(OLD_LENGTH_AT + 2..)?.get(..length)?;
+    let path = text_at(text, 0, length)?;
+    let path = match path.strip_prefix('\\') {
+        Some(inner) if path_is_windows(inner) => inner,
+        Some(_) | None => path.as_str(),
+    };
+    path_is_windows(path).then(|| FileRef {
+        path: path.to_owned(),
+        windows: true,
+        is_folder: false,
+        steps_up: 0,
+        steps_down: 0,
+        missing_at_save,
+        old_record: true,
+    })
 }
 
 /// The JSON of one `alas`.
-pub(crate) fn parse_alias(alias: &[u8], missing_at_save: bool) -> Option<FileRef> {
+fn parse_alias(alias: &[u8], missing_at_save: bool) -> Option<FileRef> {
     if alias.len() > MAX_STRING_BYTES {
         return None;
     }
@@ -221,6 +267,7 @@ pub(crate) fn parse_alias(alias: &[u8], missing_at_save: bool) -> Option<FileRef
         steps_up: alias.ascendcount_base,
         steps_down: alias.ascendcount_target,
         missing_at_save,
+        old_record: false,
     })
 }
 

@@ -322,13 +322,53 @@ pub struct Sequence {
     pub prefix: String,
     /// What stands after it, the dot included if the project has it.
     pub suffix: String,
-    /// How many files the project lists by name; 0 if it lists none.
-    pub listed: u32,
-    /// The first of the files it lists.
-    pub first_listed: Option<String>,
+    /// The names of its files, where the project lists them.
+    pub names: Vec<String>,
 }
 
 impl Sequence {
+    /// Whether a file of its folder is one of those it shows: one that is listed, else one whose name is prefix, number with the
+    /// digits it takes, and suffix. Small and large letters count as the same. `None` if the project does not say which.
+    #[must_use]
+    pub fn shows(&self, file_name: &str) -> Option<bool> {
+        let file = file_name.to_lowercase();
+        if !self.names.is_empty() {
+            return Some(self.names.iter().any(|name| name.to_lowercase() == file));
+        }
+        let (first, last) = (self.first?, self.last?);
+        if self.suffix.is_empty() {
+            return None;
+        }
+        let dot = if self.suffix.contains('.') { "" } else { "." };
+        let suffix = format!("{dot}{}", self.suffix).to_lowercase();
+        let prefix = self.prefix.to_lowercase();
+        let digits = file
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(&suffix));
+        Some(digits.is_some_and(|digits| self.is_shown(digits, first, last)))
+    }
+
+    fn is_shown(&self, digits: &str, first: u32, last: u32) -> bool {
+        let padded = usize::try_from(self.digits).unwrap_or(0).min(MOST_DIGITS);
+        let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse::<u32>().ok().filter(|_| plain);
+        number.is_some_and(|number| {
+            (first..=last).contains(&number) && digits == format!("{number:0padded$}")
+        })
+    }
+
+    /// How many files it has, where the project says.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        if !self.names.is_empty() {
+            return u64::try_from(self.names.len()).ok();
+        }
+        if self.suffix.is_empty() {
+            return None;
+        }
+        Some(u64::from(self.last?.checked_sub(self.first?)?) + 1)
+    }
+
     /// What After Effects calls it when nobody gave it a name: `shot_[0003-0011].png`; `None` when a part of that is not known.
     pub fn name(&self) -> Option<String> {
         let (first, last) = (self.first?, self.last?);
@@ -359,6 +399,8 @@ pub struct FileRef {
     pub steps_down: u32,
     /// The file could not be found when the project was last saved. Stale by nature.
     pub missing_at_save: bool,
+    /// Read from the binary record of After Effects CS6 and older on Windows, of which one real example was seen.
+    pub old_record: bool,
 }
 
 /// Where an item of the render queue stands.
@@ -390,7 +432,7 @@ pub struct QueueItem {
     pub comp_id: u32,
     /// Where it stands.
     pub status: QueueStatus,
-    /// The check box is on.
+    /// A bit that notes take for the check box; it is off for queued items of two real files, so nothing should rest on it.
     pub checked: Option<bool>,
     /// Name of its render settings.
     pub template: String,

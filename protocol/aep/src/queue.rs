@@ -118,10 +118,8 @@ fn read_outputs(modules: Chunk<'_>) -> Vec<OutputModule> {
         let Some(output) = outputs.last_mut() else {
             continue;
         };
-        if chunk.kind == Some(*b"Als2") {
-            output.target = chunk
-                .leaf(b"alas")
-                .and_then(|alias| footage::parse_alias(alias, false));
+        if matches!(chunk.kind.as_ref(), Some(b"Als2" | b"Alas")) {
+            output.target = footage::reference(chunk, false);
             after_target = true;
         } else if chunk.id == *b"Utf8" && after_target {
             let text = name(chunk.data);
@@ -133,4 +131,47 @@ fn read_outputs(modules: Chunk<'_>) -> Vec<OutputModule> {
         }
     }
     outputs
+}
+
+/// What a format's files are called, as far as a second reader of the format and the samples agree.
+const EXTENSIONS: [(&str, &str); 15] = [
+    ("H264", "mp4"),
+    (".AVI", "avi"),
+    ("MooV", "mov"),
+    ("Mp3 ", "mp3"),
+    ("wao_", "wav"),
+    ("TIF ", "tif"),
+    ("8BPS", "psd"),
+    ("png!", "png"),
+    ("JPEG", "jpg"),
+    ("oEXR", "exr"),
+    ("AIFF", "aif"),
+    ("SGI ", "sgi"),
+    ("IFF ", "iff"),
+    ("TPIC", "tga"),
+    ("RHDR", "hdr"),
+];
+
+impl OutputModule {
+    /// The file it writes, with the composition's name and the format's extension filled in; other parts in brackets stay as they
+    /// are. `None` if the project does not say where to.
+    #[must_use]
+    pub fn file(&self, comp: &str) -> Option<String> {
+        let target = self.target.as_ref()?;
+        if !target.is_folder {
+            return Some(target.path.clone());
+        }
+        let template = self
+            .file_template
+            .as_deref()
+            .filter(|name| !name.is_empty())?;
+        let extension = EXTENSIONS.iter().find(|(format, _)| *format == self.format);
+        let mut file = template.replace("[compName]", comp);
+        if let Some((_, extension)) = extension {
+            file = file.replace("[fileExtension]", extension);
+        }
+        let separator = if target.windows { '\\' } else { '/' };
+        let folder = target.path.trim_end_matches(separator);
+        Some(format!("{folder}{separator}{file}"))
+    }
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use crate::model::{
-    Composition, Container, FileRef, Folder, Footage, FootageKind, Layer, LayerKind, Project,
-    QueueStatus,
+    Composition, Container, FileRef, Folder, Footage, FootageKind, Layer, LayerKind, OutputModule,
+    Project, QueueItem, QueueStatus,
 };
 use crate::rational::Rational;
 use crate::version::{AeOs, AeVersion};
@@ -89,6 +89,17 @@ struct QueueTruth {
     time_span_start_s: Option<f64>,
     time_span_duration_s: Option<f64>,
     output_modules: Vec<OutputTruth>,
+    /// Only of items of newer files: a second reader has them of those alone.
+    #[serde(flatten)]
+    newer: Option<NewerQueueTruth>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct NewerQueueTruth {
+    /// Not taken out of the queue.
+    render_flag: bool,
+    /// The file of each output module, named after the second reader whose field it is.
+    py_aep_output_files: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -182,6 +193,7 @@ fn queue_truth(project: &Project) -> Vec<QueueTruth> {
         .map(|comp| (comp.id, comp.name.as_str()))
         .collect();
     let items = project.render_queue.iter().map(|item| QueueTruth {
+        newer: newer_queue_truth(item, names.get(&item.comp_id).copied()),
         comp_id: item.comp_id,
         comp: names.get(&item.comp_id).map(|name| (*name).to_owned()),
         status: item.status,
@@ -193,17 +205,33 @@ fn queue_truth(project: &Project) -> Vec<QueueTruth> {
             .iter()
             .map(|output| OutputTruth {
                 format: output.format.clone(),
-                folder: output
-                    .target
-                    .as_ref()
-                    .map(|target: &FileRef| target.path.clone()),
-                is_folder: output.target.as_ref().map(|target| target.is_folder),
+                folder: target(output).map(|target| target.path.clone()),
+                is_folder: target(output).map(|target| target.is_folder),
                 template: output.template.clone(),
                 file_template: output.file_template.clone(),
             })
             .collect(),
     });
     items.collect()
+}
+
+/// Where a module writes to. The record of CS6 is left to `details`: the samples' truth does without it.
+fn target(output: &OutputModule) -> Option<&FileRef> {
+    output.target.as_ref().filter(|target| !target.old_record)
+}
+
+/// What only items of After Effects 15 and newer have here: those that say where their time span is from.
+fn newer_queue_truth(item: &QueueItem, comp: Option<&str>) -> Option<NewerQueueTruth> {
+    item.span_source?;
+    Some(NewerQueueTruth {
+        // not `checked`: that bit is off for queued items of real files
+        render_flag: item.status != QueueStatus::Unqueued,
+        py_aep_output_files: item
+            .outputs
+            .iter()
+            .filter_map(|output| output.file(comp.unwrap_or_default()))
+            .collect(),
+    })
 }
 
 /// To a millionth.

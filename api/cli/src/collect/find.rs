@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use flatrender_aep::{FileRef, Footage, Project};
+use flatrender_aep::{FileRef, Footage, Project, Sequence};
 use flatrender_package::{FileKind, kind_of};
 
 use super::file_extension;
@@ -253,20 +253,45 @@ pub(super) fn walk(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The numbered pictures of a sequence's folder, sorted. Which of them the project shows is not read from it: all are taken.
-pub(super) fn pictures(folder: &Path) -> Result<Vec<PathBuf>, String> {
+/// The pictures of a sequence's folder that the project shows, sorted; where it does not say which, all numbered ones.
+pub(super) fn pictures(folder: &Path, sequence: Option<&Sequence>) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let shown = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let said = sequence.zip(name).and_then(|(all, name)| all.shows(name));
+        match said {
+            Some(shown) => shown && kind_of(&file_extension(path)) == Some(FileKind::Image),
+            None => number(path).is_some(),
+        }
+    };
     let mut found: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.is_file() && number(path).is_some())
+        .filter(|path| path.is_file() && shown(path))
         .take(MAX_ENTRIES)
         .collect();
     found.sort();
     if found.is_empty() {
-        return Err(format!("{} holds no numbered pictures", folder.display()));
+        return Err(format!(
+            "{} holds no pictures of the sequence",
+            folder.display()
+        ));
     }
     Ok(found)
+}
+
+/// What is wrong with the pictures that were found, in words: fewer than the project shows, or a hole in their numbers.
+pub(super) fn incomplete(pictures: &[PathBuf], sequence: Option<&Sequence>) -> Option<String> {
+    let hole = gap(pictures);
+    let Some(wanted) = sequence.and_then(Sequence::count) else {
+        return hole;
+    };
+    let found = u64::try_from(pictures.len()).unwrap_or(u64::MAX);
+    if found >= wanted {
+        return None;
+    }
+    let hole = hole.map_or_else(String::new, |hole| format!("; {hole}"));
+    Some(format!("{found} of its {wanted} pictures are there{hole}"))
 }
 
 /// What stands in front of a picture's number, the number, and the extension.
@@ -282,7 +307,7 @@ fn number(path: &Path) -> Option<(String, u64, String)> {
 }
 
 /// The first number that is not there between the first and the last one, in words.
-pub(super) fn gap(pictures: &[PathBuf]) -> Option<String> {
+fn gap(pictures: &[PathBuf]) -> Option<String> {
     let mut groups: HashMap<(String, String), Vec<u64>> = HashMap::new();
     for (text, number, extension) in pictures.iter().filter_map(|path| number(path)) {
         groups.entry((text, extension)).or_default().push(number);
@@ -311,6 +336,7 @@ mod tests {
             steps_up: 0,
             steps_down: 0,
             missing_at_save: false,
+            old_record: false,
         }
     }
 
@@ -335,6 +361,48 @@ mod tests {
         for wrong in ["", "=", "a=", "=b", "abc"] {
             assert!(wrong.parse::<Mapping>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_sequence_takes_exactly_the_pictures_it_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "a_0002.png",
+            "a_0003.png",
+            "A_0004.PNG",
+            "a_0005.png",
+            "a_3.png",
+            "b_0003.png",
+            "a_0003.txt",
+        ] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let mut sequence = Sequence {
+            first: Some(3),
+            last: Some(5),
+            digits: 4,
+            prefix: "a_".to_owned(),
+            suffix: ".png".to_owned(),
+            names: Vec::new(),
+        };
+        let names = |sequence: Option<&Sequence>| -> Vec<String> {
+            let found = pictures(folder.path(), sequence).unwrap();
+            let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            found.iter().map(name).collect()
+        };
+        assert_eq!(
+            names(Some(&sequence)),
+            ["A_0004.PNG", "a_0003.png", "a_0005.png"]
+        );
+        assert_eq!(names(None).len(), 6);
+        let found = pictures(folder.path(), Some(&sequence)).unwrap();
+        assert_eq!(incomplete(&found, Some(&sequence)), None);
+        assert_eq!(
+            incomplete(&found[1..], Some(&sequence)).as_deref(),
+            Some("2 of its 3 pictures are there; a_4.png is not there")
+        );
+        sequence.names = vec!["b_0003.png".to_owned(), "../secret.png".to_owned()];
+        assert_eq!(names(Some(&sequence)), ["b_0003.png"]);
     }
 
     #[test]

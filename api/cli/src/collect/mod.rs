@@ -252,14 +252,14 @@ fn take(
         gone(error.to_string(), remedy)
     })?;
     let packed = if file.is_folder {
-        let pictures = find::pictures(&from).map_err(|why| {
+        let pictures = find::pictures(&from, footage.sequence.as_ref()).map_err(|why| {
             gone(
                 why,
                 "put the numbered pictures of the sequence into that folder",
             )
         })?;
-        if let Some(gap) = find::gap(&pictures) {
-            warnings.push(format!("sequence {}: {gap}", from.display()));
+        if let Some(what) = find::incomplete(&pictures, footage.sequence.as_ref()) {
+            warnings.push(format!("sequence {}: {what}", from.display()));
         }
         places.sequence(file, &from, &pictures)
     } else {

@@ -55,17 +55,23 @@ impl Places {
         from: &Path,
         pictures: &[PathBuf],
     ) -> Result<String, String> {
-        if let Some(known) = self.known.get(from) {
-            return Ok(known.clone());
-        }
-        // a folder of its own: two sequences never mix
-        let own = self.own_place(file).filter(|name| self.is_free(name));
-        let folder = match own {
-            Some(name) => name,
-            None => self.free(FOOTAGE, &name_of(from))?,
+        // a folder of its own: sequences of two folders never mix, those of one stay together
+        let folder = match self.known.get(from) {
+            Some(known) => known.clone(),
+            None => {
+                let own = self.own_place(file).filter(|name| self.is_free(name));
+                let folder = match own {
+                    Some(name) => name,
+                    None => self.free(FOOTAGE, &name_of(from))?,
+                };
+                self.taken.insert(folder.collision_key());
+                folder.to_string()
+            }
         };
-        self.taken.insert(folder.collision_key());
         for picture in pictures {
+            if self.known.contains_key(picture) {
+                continue;
+            }
             let name = format!("{folder}/{}", name_of(picture));
             let name = PackageName::new(&name, &self.limits)
                 .map_err(|fault| format!("{}: {fault}", picture.display()))?;
@@ -77,8 +83,8 @@ impl Places {
             }
             self.put(name, picture)?;
         }
-        self.known.insert(from.to_owned(), folder.to_string());
-        Ok(folder.to_string())
+        self.known.insert(from.to_owned(), folder.clone());
+        Ok(folder)
     }
 
     /// A place for a font file; `None` if no name can be made.

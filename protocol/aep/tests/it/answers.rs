@@ -180,6 +180,7 @@ fn a_file_that_moved_with_its_project_has_a_candidate() {
             steps_up: up,
             steps_down: down,
             missing_at_save: false,
+            old_record: false,
         };
         reference
             .beside_project()

@@ -98,6 +98,7 @@ mod tests {
             steps_up: up,
             steps_down: down,
             missing_at_save: false,
+            old_record: false,
         }
     }
 
