@@ -87,7 +87,9 @@ fn make(args: &PackageMake, screen: &Screen, stop: &AtomicBool) -> Result<Exit, 
         );
     }
     if !collection.missing.is_empty() && !args.allow_missing {
-        return Err(missing(&collection.missing, &did));
+        return Err(missing(&collection.missing, &did).hint(
+            "--allow-missing packs the rest; what shows the missing files will not look right",
+        ));
     }
     for one in &collection.missing {
         screen.aside("warning", &format!("left out: {}", told(one)));
@@ -192,7 +194,7 @@ pub(crate) fn missing(missing: &[Missing], did: &str) -> Failure {
     for remedy in remedies.into_iter().take(TOLD) {
         failure = failure.hint(remedy);
     }
-    failure.hint("--allow-missing packs the rest; what shows the missing files will not look right")
+    failure
 }
 
 /// One file: what, where it was, who shows it, what is wrong.

@@ -189,7 +189,9 @@ fn pack(
         screen.aside("warning", &what);
     }
     if !collection.missing.is_empty() {
-        return Err(missing(&collection.missing, did));
+        return Err(missing(&collection.missing, did).hint(
+            "flatctl package make has --map and --allow-missing; what it makes can be rendered",
+        ));
     }
     let unwritten = |error: std::io::Error| {
         let why = format!("no room to make a package: {}", last_cause(&error));

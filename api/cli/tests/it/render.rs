@@ -60,10 +60,11 @@ async fn what_can_be_known_here_is_refused_here() {
     exit 8
     ");
     assert_snapshot!(render(&["--comp", "Needy"]).await.shown(), @r#"
-    ! error: failed to render promo.aep: composition "Needy" shows 2 files that no node has: "logo.mov" and "sky.mp4"
-    ! hint: logo.mov was at C:\clips\logo.mov and is shown by Needy / logo.mov
-    ! hint: sky.mp4 was at /mnt/clips/sky.mp4 and is shown by Needy / sky.mp4
-    ! hint: only the project file is sent so far; replace the footage with shapes, solids or text
+    ! error: failed to render promo.aep: 2 files of its footage are missing
+    ! hint: /footage/7: logo.mov, at C:\clips\logo.mov in the project, shown by Needy / logo.mov: not found; looked at ./(Footage)/logo.mov, ./logo.mov
+    ! hint: /footage/9: sky.mp4, at /mnt/clips/sky.mp4 in the project, shown by Needy / sky.mp4: not found; looked at /mnt/clips/sky.mp4, ./(Footage)/sky.mp4, ./sky.mp4
+    ! hint: put it beside the project in (Footage), or say where it is with --map FROM=TO
+    ! hint: flatctl package make has --map and --allow-missing; what it makes can be rendered
     exit 8
     "#);
     assert_snapshot!(render(&["--comp", "Main", "--music", "gone.wav@80%"]).await.shown(), @"
