@@ -612,10 +612,14 @@ async fn every_wrong_value_is_pointed_at() {
             .any(|(p, c, d)| p == pointer && c == code && d.contains(says));
         assert!(named, "{pointer} {code} {says}: {errors:?}");
     }
-    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM render.render_jobs")
+    assert_eq!(jobs(&farm).await, 0, "nothing is left behind");
+    farm.stop().await;
+}
+
+/// How many jobs there are.
+async fn jobs(farm: &TestFarm) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM render.render_jobs")
         .fetch_one(&farm.admin)
         .await
-        .unwrap();
-    assert_eq!(left, 0);
-    farm.stop().await;
+        .expect("a count")
 }
