@@ -34,7 +34,7 @@ KNOWS = {
     "flatrender-preview": set(),
     "flatrender-picture": {"flatrender-protocol"},
     "aerender-sim": {"flatrender-aep"},
-    "flatrender-agent": {"flatrender-protocol", "flatrender-picture", "flatrender-preview"},
+    "flatrender-agent": {"flatrender-protocol", "flatrender-package", "flatrender-picture", "flatrender-preview"},
     "flatrender-api": {"flatrender-protocol"},
     "flatctl": {"flatrender-protocol", "flatrender-aep", "flatrender-package"},
     "flatrender-controller": {"flatrender-protocol", "flatrender-api", "flatrender-aep", "flatrender-package", "flatrender-picture", "flatrender-preview"},

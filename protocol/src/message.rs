@@ -442,6 +442,19 @@ pub struct Measures {
     pub thumbnail: [[u8; 9]; 8],
 }
 
+/// A published frame, as far as it can be compared with others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Which attempt made it.
+    pub attempt: AttemptId,
+    /// On which node.
+    pub node: NodeId,
+    /// Digest of its pixels.
+    pub pixels: Digest,
+    /// What was measured.
+    pub measures: Measures,
+}
+
 /// What stands before the bytes of a stream that the agent opens to send something.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum UploadHeader {

@@ -21,6 +21,7 @@ mod render;
 mod run;
 pub mod shim;
 mod snapshot;
+mod source;
 pub mod spool;
 mod start;
 mod supervisor;

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flatrender_protocol::Layer;
 use flatrender_protocol::message::{FramesWork, OutcomeClass};
+use flatrender_protocol::{Layer, Source};
 use tokio::sync::OwnedMutexGuard;
 
 use super::attempt::{Desk, Tells, remove_scratch};
-use super::fetch::{self, Failure};
+use super::fetch::Failure;
 use super::journal::{JournalError, Step};
 use super::shim::{Order, Shim, ShimError};
-use super::{Renderer, Uplink};
+use super::{Renderer, Uplink, source};
 use crate::aerender::Render;
 use crate::config::NodeKind;
 use crate::host;
@@ -33,38 +33,17 @@ pub(super) async fn begin<U: Uplink>(
         })));
     };
     let room = Arc::clone(&desk.room);
-    let [
-        Layer::File {
-            blob: project_blob, ..
-        },
-    ] = &work.source.layers[..]
-    else {
-        return Ok(Some(Err(Failure {
-            class: OutcomeClass::Node,
-            message: "this version of the agent renders bare project files only".into(),
-        })));
-    };
-    let pinned = match desk.attend(fetch::pinned(&room, project_blob)).await {
+    let (scratch, out) = (desk.journal.scratch(), desk.journal.scratch().join("out"));
+    remove_scratch(&desk.journal);
+    if let Err(error) = tokio::fs::create_dir_all(&out).await {
+        return Ok(Some(Err(Failure::node(&error))));
+    }
+    let source = plain(&work.source);
+    let project = match desk.attend(source::lay(&room, &source, &scratch)).await {
         None => return Ok(None),
         Some(Err(failure)) => return Ok(Some(Err(failure))),
-        Some(Ok(pinned)) => pinned,
+        Some(Ok(project)) => project,
     };
-    let (scratch, out) = (desk.journal.scratch(), desk.journal.scratch().join("out"));
-    let project = scratch.join(match Path::new(&work.source.project).extension() {
-        Some(extension) if extension.eq_ignore_ascii_case("aepx") => "project.aepx",
-        _ => "project.aep",
-    });
-    remove_scratch(&desk.journal);
-    let copied = async {
-        tokio::fs::create_dir_all(&out).await?;
-        tokio::fs::copy(pinned.path(), &project).await
-    };
-    match desk.attend(copied).await {
-        None => return Ok(None),
-        Some(Err(error)) => return Ok(Some(Err(Failure::node(&error)))),
-        Some(Ok(_)) => {}
-    }
-    drop(pinned);
     let starts = desk.room.starts.clone();
     let Some(turn) = desk.attend(starts.lock_owned()).await else {
         return Ok(None);
@@ -91,6 +70,20 @@ pub(super) async fn begin<U: Uplink>(
             Ok(Some(Ok((shim, turn))))
         }
         Err(error) => Ok(Some(Err(Failure::node(&error)))),
+    }
+}
+
+/// A project by itself gets a plain name: what people call it may be more than After Effects' command line takes.
+fn plain(source: &Source) -> Source {
+    match &source.layers[..] {
+        [Layer::File { blob, .. }] => {
+            let name = match Path::new(&source.project).extension() {
+                Some(extension) if extension.eq_ignore_ascii_case("aepx") => "project.aepx",
+                _ => "project.aep",
+            };
+            Source::bare(blob.clone(), name)
+        }
+        _ => source.clone(),
     }
 }
 

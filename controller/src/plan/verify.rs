@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use flatrender_protocol::message::Measures;
+use flatrender_protocol::message::{Measures, Shown};
 use flatrender_protocol::state::RepairReason;
-use flatrender_protocol::{AttemptId, Digest, NodeId, Run, Span};
+use flatrender_protocol::{AttemptId, NodeId, Run, Span};
 
 /// Mean luma up to which a picture counts as black: half a step of 8 bits.
 const BLACK: f32 = 0.002;
@@ -20,20 +20,14 @@ const FROZEN: u32 = 4;
 /// Shortest frozen run that is doubted when its renderer complained.
 const FROZEN_COMPLAINED: u32 = 2;
 
-/// A published frame, as far as it can be compared with others.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
-    /// Which attempt made it.
-    pub attempt: AttemptId,
-    /// On which node.
-    pub node: NodeId,
-    /// Digest of its pixels.
-    pub pixels: Digest,
-    /// What was measured.
-    pub measures: Measures,
+/// What is seen in a frame without its picture.
+trait Look {
+    fn black(&self) -> bool;
+    fn bright(&self) -> bool;
+    fn form(&self) -> Form;
 }
 
-impl Shown {
+impl Look for Shown {
     fn black(&self) -> bool {
         self.measures.mean_luma <= BLACK
     }
@@ -270,7 +264,7 @@ pub fn opinions_left(total: u32, asked_in_vain: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use flatrender_protocol::FrameList;
+    use flatrender_protocol::{Digest, FrameList};
 
     use super::*;
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Named, StoreError, parse, ranges};
-use crate::plan::verify::Shown;
+use flatrender_protocol::message::Shown;
 
 /// What became of a frame that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

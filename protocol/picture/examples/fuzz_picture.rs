@@ -14,6 +14,7 @@ use flatrender_picture::{FileFormat, Limits, Picture, measure, pack, unpack};
 #[allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "the tests use more of it, and make good files only"
 )]
 mod files;

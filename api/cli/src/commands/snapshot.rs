@@ -1,5 +1,10 @@
 //! `flatctl snapshot`: one frame of a composition as a picture. The farm renders it once, however many ask.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "how long somebody waited is told, and how long to wait is asked"
+)]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

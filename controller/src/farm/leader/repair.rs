@@ -14,10 +14,10 @@ use flatrender_protocol::{AttemptId, JobId, NodeId, RepairId};
 use serde_json::{Value, json};
 
 use super::{Leader, second};
-use crate::plan::verify::Shown;
 use crate::plan::{Lease, LeaseWork, Repair, RepairChoice, repair};
 use crate::store::repairs::{self, Change, RepairRow};
 use crate::store::{StoreError, begin, commit, frames, jobs, leases};
+use flatrender_protocol::message::Shown;
 
 /// Failed attempts after which a repair is given up.
 const FAILURES_TO_FAIL: u32 = 3;

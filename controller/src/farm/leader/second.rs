@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use flatrender_picture::{Limits, Picture, PictureError, compare, unpack};
 use flatrender_protocol::Digest;
-use flatrender_protocol::message::FrameHeader;
+use flatrender_protocol::message::{FrameHeader, Shown};
 
 use crate::blobs::{Area, Blobs};
-use crate::plan::verify::{self, Shown};
+use crate::plan::verify;
 use crate::store::frames::FrameRow;
 
 /// From this likeness on two pictures are one (peak signal to noise): rounding of another processor stays above it, a

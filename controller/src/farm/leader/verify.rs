@@ -9,13 +9,14 @@ use serde_json::json;
 
 use super::Leader;
 use super::suspect::Suspicion;
-use crate::plan::verify::{self, Doubt, Shown};
+use crate::plan::verify::{self, Doubt};
 use crate::plan::{repair, spans};
 use crate::store::attempts::{self, Ended};
 use crate::store::frames::{self, FrameRow};
 use crate::store::jobs::JobRow;
 use crate::store::repairs::{self, NewRepair, RepairRow};
 use crate::store::{StoreError, begin, commit, jobs};
+use flatrender_protocol::message::Shown;
 
 /// All that is known of a job whose frames are there.
 pub(super) struct Whole {

@@ -68,8 +68,7 @@ async fn the_newest_frame_of_a_running_job_is_shown_and_any_other() {
             let (key, _) = agent.frames_leased().await;
             key
         } else {
-            let key = agent.leased().await.key;
-            key
+            agent.leased().await.key
         };
         agent
             .send_frame_of(key, ordinal, stored(color).into())
