@@ -80,7 +80,7 @@ fn on_the_processor() -> Duration {
 fn graphic() -> Vec<u8> {
     let pixel = |x: u32, y: u32| {
         let disc = (i64::from(x) - 960).pow(2) + (i64::from(y) - 540).pow(2) < 300 * 300;
-        let bar = (x / 90 + y / 70) % 5 == 0;
+        let bar = (x / 90 + y / 70).is_multiple_of(5);
         match (disc, bar) {
             (true, _) => [(x / 8) as u8, (y / 5) as u8, 200, 255],
             (false, true) => [240, 180, (x / 8) as u8, 255],
