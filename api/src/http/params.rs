@@ -32,7 +32,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             ErrorKind::InvalidUtf8InPathParam { key } => {
                 Problem::not_found(format!("{key} whose name is not UTF-8"))
             }
-            ErrorKind::ParseError { value, .. } => {
+            ErrorKind::ParseError { value, .. } | ErrorKind::ParseErrorAtIndex { value, .. } => {
                 Problem::not_found(format!("\"{}\"", value.escape_debug()))
             }
             ErrorKind::Message(_) => Problem::not_found(parts.uri.path()),
