@@ -56,7 +56,7 @@ async fn a_good_body_is_taken() {
 
 #[tokio::test]
 async fn wrong_fields_are_named() {
-    assert_snapshot!(with("/speed", json!(3)).await, @r#"422 /speed unknown_field: "speed" is not known here; known is one of "name", "project", "composition", "frames", "priority", "tracks""#);
+    assert_snapshot!(with("/speed", json!(3)).await, @r#"422 /speed unknown_field: "speed" is not known here; known is one of "name", "project", "composition", "frames", "priority", "tracks", "values", "own_sound", "canary", "accept_suspect""#);
     assert_snapshot!(with("/tracks/0", json!({ "a/b~c": 1 })).await, @r#"422 /tracks/0/a~1b~0c unknown_field: "a/b~c" is not known here; known is one of "kind", "file", "volume""#);
     assert_snapshot!(with("/tracks/0/volume", json!(-3)).await, @"422 /tracks/0/volume out_of_range: it is -3; needed is a whole number from 0 to 65535");
     assert_snapshot!(with("/tracks/0/volume", json!("loud")).await, @r#"422 /tracks/0/volume wrong_type: it is "loud"; needed is a whole number from 0 to 65535"#);
@@ -71,11 +71,11 @@ async fn wrong_fields_are_named() {
     content-type: application/problem+json
     {
       "code": "validation_failed",
-      "detail": "/speed: \"speed\" is not known here; known is one of \"name\", \"project\", \"composition\", \"frames\", \"priority\", \"tracks\"",
+      "detail": "/speed: \"speed\" is not known here; known is one of \"name\", \"project\", \"composition\", \"frames\", \"priority\", \"tracks\", \"values\", \"own_sound\", \"canary\", \"accept_suspect\"",
       "errors": [
         {
           "code": "unknown_field",
-          "detail": "\"speed\" is not known here; known is one of \"name\", \"project\", \"composition\", \"frames\", \"priority\", \"tracks\"",
+          "detail": "\"speed\" is not known here; known is one of \"name\", \"project\", \"composition\", \"frames\", \"priority\", \"tracks\", \"values\", \"own_sound\", \"canary\", \"accept_suspect\"",
           "pointer": "/speed"
         }
       ],

@@ -61,7 +61,7 @@ async fn every_route_wants_its_credential() {
         public, 2,
         "only the health check and the document are public"
     );
-    assert_eq!(ops.routes.len(), 13);
+    assert_eq!(ops.routes.len(), 21);
 }
 
 #[tokio::test]
